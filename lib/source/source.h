@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Where events come from. One interface over fanotify, inotify, a mount's control file and
+ * streams. A source never blocks: wait for its descriptor, or for its timeout, then dispatch.
+ * One thread uses a source at a time.
+ */
+#ifndef FN_SOURCE_SOURCE_H
+#define FN_SOURCE_SOURCE_H
+
+#include "event/event.h"
+
+struct fn_source;
+
+enum fn_source_flags {
+	FN_SOURCE_RECURSIVE = 1 << 0,
+	FN_SOURCE_WHOLE_FS = 1 << 1, /* fanotify: allow the whole-filesystem mark */
+	FN_SOURCE_NO_SELF =
+		1 << 2,          /* drop what this process did (fanotify: pid; inotify: ledger) */
+	FN_SOURCE_COMM = 1 << 3, /* look up the command name of the pid */
+	FN_SOURCE_MODE = 1 << 4, /* look up st_mode of the object */
+	FN_SOURCE_DONT_FOLLOW = 1 << 5, /* a root that is a symlink is watched itself */
+};
+
+struct fn_source_opts {
+	uint64_t mask;  /* FN_* bits wanted */
+	unsigned flags; /* enum fn_source_flags */
+	const char *const *roots;
+	size_t nroots;
+	/* Directories for which this is true are neither watched nor descended into. path is
+	 * relative to the root. May be NULL. */
+	bool (*prune)(void *arg, int root, const char *path, size_t len);
+	void *prune_arg;
+	size_t max_paths;      /* bound of the handle -> path map; 0: a sane default */
+	unsigned join_wait_ms; /* how long half a rename waits for the other; 0: a sane default */
+};
+
+/* Each: 0 or -errno; *bad, if not NULL, becomes the index of the root at fault, else -1. */
+int fn_source_fanotify(struct fn_source **src, const struct fn_source_opts *opts, int *bad);
+int fn_source_inotify(struct fn_source **src, const struct fn_source_opts *opts, int *bad);
+/* fanotify where it works for these roots, else inotify. */
+int fn_source_local(struct fn_source **src, const struct fn_source_opts *opts, int *bad);
+
+void fn_source_close(struct fn_source *src);
+int fn_source_fd(const struct fn_source *src);      /* readable (POLLIN) when there is work */
+int fn_source_timeout(const struct fn_source *src); /* ms until dispatch is due anyway, -1: never */
+const char *fn_source_name(const struct fn_source *src); /* "fanotify", "inotify", … */
+
+/* Deliver what is there. A callback that returns nonzero stops the round and is returned; what
+ * was read and not delivered comes in the next. 0, the callback's value, or -errno. */
+int fn_source_dispatch(struct fn_source *src, fn_event_cb cb, void *arg);
+
+/* Tell the source what this process is about to do itself (a ledger of bounded size and age):
+ * one event with this mask for that path is then swallowed. For sources that cannot tell by pid. */
+void fn_source_expect(struct fn_source *src, uint64_t mask, const char *path, size_t len);
+
+struct fn_source_stats {
+	uint64_t events, dropped, overflows, watches, halves_expired;
+};
+void fn_source_stats(const struct fn_source *src, struct fn_source_stats *st);
+
+#endif
