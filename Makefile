@@ -107,7 +107,7 @@ endef
 $(foreach c,$(CMDS),$(eval $(call command_rule,$(c))))
 
 # fngen reads the option tables of all commands and writes what derives from them.
-$(FNGEN): $(BUILD)/cmd/gen/main.o $(patsubst %.c,$(BUILD)/%.o,$(sort $(wildcard cmd/fn*/options.c))) $(COMMON_OBJ) $(LIBA)
+$(FNGEN): $(patsubst %.c,$(BUILD)/%.o,$(sort $(wildcard cmd/gen/*.c))) $(patsubst %.c,$(BUILD)/%.o,$(sort $(wildcard cmd/fn*/options.c))) $(COMMON_OBJ) $(LIBA)
 	$(call say,LD,$@)
 	$(Q)$(CC) $(LDFLAGS) $(LD_SAN) -o $@ $^ $(CMD_LIBS)
 
@@ -119,6 +119,7 @@ $(BUILD)/man/%: man/%.scd $(FNGEN)
 	$(Q)SOURCE_DATE_EPOCH=$${SOURCE_DATE_EPOCH:-$$(git log -1 --format=%ct 2>/dev/null || echo 0)} $(SCDOC) < $@.in > $@
 
 completions: $(FNGEN)
+	$(Q)mkdir -p completions/bash completions/zsh completions/fish
 	$(Q)$(FNGEN) completions completions
 
 # `make static`: commands without shared libraries, for initramfs and guests.
