@@ -61,6 +61,7 @@ struct fn_event {
 	char comm[16];   /* its command name, "" if not known */
 	uint32_t mode;   /* st_mode of the object, 0 if not known */
 	int root;        /* which watched root of the source this belongs to, -1: none */
+	int old_root;    /* of a rename out of another root: that root + 1; 0: the same */
 
 	struct fn_object object; /* what it happened to */
 	struct fn_object parent; /* the directory of name; of a rename, the new one */

@@ -63,6 +63,22 @@ void fn_json_i64(struct fn_json *j, const char *key, int64_t v)
 	fn_buf_i64(j->out, v);
 }
 
+void fn_json_hex(struct fn_json *j, const char *key, uint64_t v)
+{
+	key_start(j, key);
+	fn_buf_char(j->out, '"');
+	fn_buf_hex(j->out, v, 16);
+	fn_buf_char(j->out, '"');
+}
+
+void fn_json_hex_bytes(struct fn_json *j, const char *key, const void *data, size_t len)
+{
+	key_start(j, key);
+	fn_buf_char(j->out, '"');
+	fn_buf_hex_bytes(j->out, data, len);
+	fn_buf_char(j->out, '"');
+}
+
 void fn_json_bool(struct fn_json *j, const char *key, bool v)
 {
 	key_start(j, key);

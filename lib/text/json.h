@@ -21,6 +21,9 @@ void fn_json_str(struct fn_json *j, const char *key, const char *data, size_t le
 void fn_json_bytes(struct fn_json *j, const char *key, const char *data, size_t len);
 void fn_json_u64(struct fn_json *j, const char *key, uint64_t v);
 void fn_json_i64(struct fn_json *j, const char *key, int64_t v);
+/* Strings of hex digits: 16 of them, two a byte. */
+void fn_json_hex(struct fn_json *j, const char *key, uint64_t v);
+void fn_json_hex_bytes(struct fn_json *j, const char *key, const void *data, size_t len);
 void fn_json_bool(struct fn_json *j, const char *key, bool v);
 void fn_json_null(struct fn_json *j, const char *key);
 /* Nanoseconds as a number of seconds with nine decimals. */
