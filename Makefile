@@ -122,10 +122,16 @@ completions: $(FNGEN)
 	$(Q)mkdir -p completions/bash completions/zsh completions/fish
 	$(Q)$(FNGEN) completions completions
 
-# `make static`: commands without shared libraries, for initramfs and guests.
+# `make static`: commands that need nothing from the system they run on, for initramfs and guests.
+# Without static libraries (Debian has no libmnl.a) they bring their loader and libraries along.
 static:
-	$(Q)$(MAKE) --no-print-directory BUILD=build-static LDFLAGS='-static $(LDFLAGS)' \
-		PKG_CONFIG='$(PKG_CONFIG) --static' $(CMDS:%=build-static/%)
+	$(Q)if test -e "$$($(PKG_CONFIG) --variable=libdir libmnl)/libmnl.a"; then \
+		$(MAKE) --no-print-directory BUILD=build-static LDFLAGS='-static $(LDFLAGS)' \
+			PKG_CONFIG='$(PKG_CONFIG) --static' $(CMDS:%=build-static/%); \
+	else \
+		echo 'static: no libmnl.a here; build-static/bin/ gets commands with their own loader and libraries'; \
+		$(MAKE) --no-print-directory $(BINS) && packaging/bundle build-static $(BINS); \
+	fi
 
 $(BUILD)/tests/unit/%: $(BUILD)/tests/unit/%.o $(LIBA)
 	$(call say,LD,$@)

@@ -1,0 +1,141 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+# Real guests with a real virtiofs share. A guest has a name; its files lie in $GUESTS/NAME.
+#   guest_start NAME DIRECTORY     boot it with DIRECTORY shared on /mnt/share
+#   guest NAME [SECONDS] <<'EOF'   run a script in it; its output, its status
+#   guest_stop NAME
+# $FN_GUEST_KIND (uml, qemu), $FN_GUEST_CACHE (auto, always, none) and $FN_GUEST_DAEMON (c, rust)
+# choose what it is made of.
+
+: "${FN_GUEST_KIND:=uml}" "${FN_GUEST_CACHE:=auto}" "${FN_GUEST_DAEMON:=c}"
+
+guest_need() {
+	need_root
+	case $FN_GUEST_DAEMON in
+	c) virtiofsd=/usr/lib/qemu/virtiofsd ;;
+	*) virtiofsd=${FN_VIRTIOFSD_RUST:-/usr/libexec/virtiofsd} ;;
+	esac
+	[ -x "$virtiofsd" ] || missing "needs virtiofsd ($virtiofsd)"
+	need_command busybox
+	need_command cpio
+	case $FN_GUEST_KIND in
+	uml) need_command linux.uml ;;
+	qemu)
+		need_command qemu-system-x86_64
+		[ -r "${FN_GUEST_KERNEL:-}" ] || missing "needs FN_GUEST_KERNEL"
+		;;
+	esac
+}
+
+# The initramfs: busybox, fuse modules, our commands. Once a run: $GUESTS/initrd.
+guest_image() {
+	local root=$GUESTS/root c bins=()
+	mkdir -p "$root/bin" "$root/modules" "$root/fn"
+	cp "$(command -v busybox)" "$root/bin/"
+	cp "$FN_ROOT/tests/guests/init" "$root/init"
+	if [ "$FN_GUEST_KIND" = uml ]; then
+		cp /usr/lib/uml/modules/*/kernel/fs/fuse/{fuse,virtiofs}.ko "$root/modules/"
+	fi
+	for c in "$FN_BUILD"/fn{watch,send,probe,dump,mount} "$FN_BUILD"/tests/helpers/* "$(command -v inotifywait)"; do
+		[ ! -x "$c" ] || [ -d "$c" ] || [[ $c == *.d ]] || bins+=("$c")
+	done
+	"$FN_ROOT/packaging/bundle" "$root/fn" "${bins[@]}"
+	(cd "$root" && find . | cpio -o -H newc --quiet) | gzip -1 >"$GUESTS/initrd"
+	rm -rf "$root"
+}
+
+# The daemon serves one front-end and then ends.
+guest_daemon() {
+	local g=$GUESTS/$1
+	case $FN_GUEST_DAEMON in
+	c) set -- -o "source=$2" -o "cache=$FN_GUEST_CACHE" ;;
+	*) set -- --shared-dir "$2" --cache "${FN_GUEST_CACHE/none/never}" ;;
+	esac
+	"$virtiofsd" "--socket-path=$g/daemon.sock" "$@" >"$g/daemon.log" 2>&1 3>&- &
+	echo $! >"$g/daemon.pid"
+	wait_for 5 test -S "$g/daemon.sock"
+}
+
+guest_boot_uml() {
+	local g=$1
+	"$FN_BUILD/tests/helpers/vhost_shim" "$g/uml.sock" "$g/daemon.sock" share >"$g/shim.log" 2>&1 3>&- &
+	echo $! >"$g/shim.pid"
+	wait_for 5 test -S "$g/uml.sock"
+	TMPDIR=/dev/shm linux.uml "mem=${FN_GUEST_MEM:-160M}" "initrd=$GUESTS/initrd" con0=fd:0,fd:1 con=null \
+		root=/dev/ram0 rdinit=/init quiet panic=-1 "virtio_uml.device=$g/uml.sock:26" fn.tag=share \
+		<>"$g/in" >"$g/console" 2>"$g/boot.log" 3>&- &
+	echo $! >"$g/pid"
+}
+
+guest_boot_qemu() {
+	local g=$1
+	qemu-system-x86_64 -M q35 -accel tcg -cpu max -m 256M -nodefaults -no-reboot -display none \
+		-object "memory-backend-memfd,id=mem,size=256M,share=on" -numa node,memdev=mem \
+		-chardev "socket,id=fs,path=$g/daemon.sock" -device vhost-user-fs-pci,chardev=fs,tag=share \
+		-kernel "$FN_GUEST_KERNEL" -initrd "$GUESTS/initrd" -serial stdio \
+		-append "console=ttyS0 rdinit=/init quiet panic=-1 fn.tag=share" \
+		<>"$g/in" >"$g/console" 2>"$g/boot.log" 3>&- &
+	echo $! >"$g/pid"
+}
+
+guest_try() {
+	local name=$1 g=$GUESTS/$1
+	mkdir -p "$g"
+	rm -f "$g"/*.sock "$g/in"
+	: >"$g/console"
+	mkfifo "$g/in"
+	guest_daemon "$name" "$2" && "guest_boot_$FN_GUEST_KIND" "$g"
+	wait_for "${FN_GUEST_BOOT:-20}" grep -q '^FN-READY' "$g/console" && return
+	guest_stop "$name"
+	return 1
+}
+
+# A boot that hangs is ended and tried once more; then the console is shown.
+guest_start() {
+	[ -e "$GUESTS/initrd" ] || guest_image
+	guest_try "$@" || guest_try "$@" || {
+		tail -n 40 "$GUESTS/$1/console" "$GUESTS/$1/daemon.log" "$GUESTS/$1/boot.log" >&2
+		return 1
+	}
+}
+
+guest_ended() { grep -q "^FN-END $2 " "$GUESTS/$1/console" || gone "$(<"$GUESTS/$1/pid")"; }
+
+# guest NAME [SECONDS]: the script is standard input.
+guest() {
+	local g=$GUESTS/$1 id=$BASHPID.$RANDOM status
+	base64 -w 600 | sed "s/^/$id + /" >"$g/script"
+	echo "$id run" >>"$g/script"
+	cat "$g/script" >"$g/in"
+	wait_for "${2:-20}" guest_ended "$1" "$id" || {
+		tail -n 20 "$g/console" >&2
+		return 124
+	}
+	status=$(tr -d '\r' <"$g/console" | sed -n "s/^FN-END $id //p")
+	tr -d '\r' <"$g/console" | sed -n "/^FN-BEGIN $id\$/,/^FN-END $id /p" | sed '1d;$d' | base64 -d
+	return "${status:-125}"
+}
+
+guest_stop() {
+	local g=$GUESTS/$1 p
+	for p in pid shim.pid daemon.pid; do
+		[ -e "$g/$p" ] || continue
+		if [ $p = pid ] && ! gone "$(<"$g/$p")"; then
+			echo "0 off" 1<>"$g/in" || :
+			wait_for 5 gone "$(<"$g/$p")" || guest_kill "$(<"$g/$p")"
+		fi
+		wait_for 3 gone "$(<"$g/$p")" || guest_kill "$(<"$g/$p")"
+		rm -f "$g/$p"
+	done
+}
+
+guest_kill() {
+	kill -KILL "$1" 2>/dev/null || :
+	wait_for 5 gone "$1"
+}
+
+guests_cleanup() {
+	local g
+	for g in "$GUESTS"/*/; do
+		[ ! -e "$g/in" ] || guest_stop "$(basename "$g")"
+	done
+}

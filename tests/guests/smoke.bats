@@ -1,0 +1,53 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: GPL-2.0-or-later
+# A guest boots, shares a directory, and runs our commands.
+
+load ../bats/helpers
+load guest
+
+setup_file() {
+	export GUESTS=$BATS_FILE_TMPDIR/guests
+	mkdir -p "$GUESTS/share"
+	guest_need
+	echo from-the-host >"$GUESTS/share/hello"
+	guest_start g "$GUESTS/share"
+}
+
+teardown_file() {
+	guests_cleanup
+}
+
+@test "the guest reads and writes the share" {
+	run -0 guest g <<-'EOF'
+		cat /mnt/share/hello
+		echo from-the-guest >/mnt/share/answer
+	EOF
+	[ "$output" = from-the-host ]
+	[ "$(<"$GUESTS/share/answer")" = from-the-guest ]
+}
+
+@test "a script's status and long output come back whole" {
+	run -7 guest g <<-'EOF'
+		seq 1 20000
+		exit 7
+	EOF
+	[ "${#lines[@]}" -eq 20000 ]
+	[ "${lines[19999]}" = 20000 ]
+}
+
+@test "host changes alone raise no native event in the guest" {
+	guest g <<-'EOF'
+		inotifywait -q -m -o /tmp/events /mnt/share >/tmp/log 2>&1 &
+		echo $! >/tmp/pid
+		until grep -q inotify /proc/$!/fdinfo/3; do usleep 20000; done
+	EOF
+	touch "$GUESTS/share/new"
+	rm "$GUESTS/share/hello"
+	run -0 guest g <<-'EOF'
+		touch /mnt/share/mark
+		until grep -q mark /tmp/events; do usleep 20000; done
+		kill $(cat /tmp/pid)
+		cat /tmp/events
+	EOF
+	[[ $output != *new* && $output != *hello* && $output == *"CREATE mark"* ]]
+}
