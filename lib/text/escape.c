@@ -103,7 +103,7 @@ void fn_escape(struct fn_buf *b, const char *data, size_t len)
 
 static int unescape_one(const char *data, size_t len, size_t *used, char *c)
 {
-	static const char letters[] = "n\nt\tr\r\\\\";
+	static const char letters[] = "n\nt\tr\r\\\\\"\"";
 
 	*used = 1;
 	for (size_t i = 0; len && i + 1 < sizeof(letters); i += 2)
