@@ -1,0 +1,267 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* fnprobe: what a kernel, a mount, a FUSE server can really do. */
+#include "fnprobe/fnprobe.h"
+#include "probe/child.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#define SECOND INT64_C(1000000000)
+
+static int run_kernel(struct fn_facts *f, const struct args *a, int64_t timeout_ns)
+{
+	(void)a;
+	return fn_probe_kernel(f, timeout_ns);
+}
+
+static const struct probe probes[] = {
+	{"kernel", 'k', 0, NULL, "fuse", 2 * SECOND, run_kernel},
+};
+#define NPROBES (sizeof(probes) / sizeof(probes[0]))
+
+static int add_names(char **list, const char *value)
+{
+	char *joined;
+
+	if (asprintf(&joined, "%s%s%s", *list ? *list : "", *list ? "," : "", value) < 0)
+		return fn_fail(FN_EXIT_FAIL, "out of memory");
+	free(*list);
+	*list = joined;
+	for (const char *p = value; *p;) {
+		size_t len = strcspn(p, ",");
+
+		if (len && !fact_name_known(p, len))
+			return fn_usage("%.*s: no such fact, see --list", (int)len, p);
+		p += len + (p[len] == ',');
+	}
+	return 0;
+}
+
+static int keep(const char **to, const char *value)
+{
+	*to = strdup(value);
+	return *to ? 0 : fn_fail(FN_EXIT_FAIL, "out of memory");
+}
+
+static int take_prefix(struct args *a, const char *value)
+{
+	for (const char *p = value; *p; p++)
+		if (!isalnum((unsigned char)*p) && *p != '_')
+			return fn_usage("--prefix: '%s' is not the beginning of a name", value);
+	return keep(&a->prefix, value);
+}
+
+static int take_columns(struct args *a, const char *value)
+{
+	if (!columns_ok(value))
+		return fn_usage("--columns: '%s': only name, group, state, value, reason, how",
+				value);
+	return keep(&a->columns, value);
+}
+
+static int take_flag(struct args *a, int id)
+{
+	switch (id) {
+	case OPT_JSON:
+		a->rendering = RENDER_JSON;
+		break;
+	case OPT_SHELL:
+		a->rendering = RENDER_SHELL;
+		break;
+	case OPT_MACROS:
+		a->rendering = RENDER_MACROS;
+		break;
+	case OPT_LIST:
+		a->list = true;
+		break;
+	case OPT_PASSIVE:
+		a->passive = true;
+		break;
+	case OPT_NO_CONNECT:
+		a->no_connect = true;
+		break;
+	}
+	return 0;
+}
+
+static int take_option(int id, const char *value, void *arg)
+{
+	struct args *a = arg;
+
+	switch (id) {
+	case OPT_PREFIX:
+		return take_prefix(a, value);
+	case OPT_COLUMNS:
+		return take_columns(a, value);
+	case OPT_REQUIRE:
+		return add_names(&a->require, value);
+	case OPT_REQUIRE_NOT:
+		return add_names(&a->require_not, value);
+	case OPT_WAIT:
+		return keep(&a->wait, value);
+	case OPT_TIMEOUT:
+		return fn_parse_duration("--timeout", value, &a->timeout_ns) ? FN_EXIT_USAGE : 0;
+	case OPT_AS:
+		return keep(&a->as, value);
+	case OPT_BACKING:
+		return keep(&a->backing, value);
+	case OPT_REMOTE:
+		return keep(&a->remote, value);
+	case OPT_FROM_TRACE:
+		return keep(&a->from_trace, value);
+	default:
+		return take_flag(a, id);
+	}
+}
+
+static const struct probe *find_probe(const char *name)
+{
+	for (size_t i = 0; name && i < NPROBES; i++)
+		if (!strcmp(probes[i].name, name))
+			return &probes[i];
+	return NULL;
+}
+
+/* What only some probes take must not be passed over in silence. */
+static int check_operands(const struct probe *p, const struct args *a)
+{
+	int n = 0;
+
+	while (a->operands[n + 1])
+		n++;
+	if (p->operands < 0 ? n < 1 : n != p->operands)
+		return p->operand ? fn_usage("%s: %s is missing, or too much is given", p->name,
+					     p->operand)
+				  : fn_usage("%s takes no operand", p->name);
+	if (a->as && p->letter != 's' && p->letter != 'v')
+		return fn_usage("--as is for server and vhost-user");
+	if ((a->backing || a->remote) && p->letter != 'e')
+		return fn_usage("--backing and --remote are for events");
+	if (a->backing && a->remote)
+		return fn_usage("--backing and --remote are one too many");
+	if (a->passive && p->letter != 'm')
+		return fn_usage("--passive is for mount");
+	if (a->no_connect && p->letter != 'v')
+		return fn_usage("--no-connect is for vhost-user");
+	return 0;
+}
+
+/* 1 met, 0 not, -1 cannot tell. Without requirements the probe's principal fact speaks. */
+static int verdict(const struct fn_facts *f, const struct probe *p, const struct args *a, int err)
+{
+	const struct fn_fact *fact;
+
+	if (err)
+		return -1;
+	if (a->require || a->require_not)
+		return requirements(f, a);
+	fact = fn_facts_find(f, p->principal);
+	return fact ? fn_fact_holds(fact) : 1;
+}
+
+static int probe_once(struct fn_facts *f, const struct probe *p, const struct args *a)
+{
+	int err;
+
+	fn_facts_free(f);
+	err = p->run(f, a, a->timeout_ns ? a->timeout_ns : p->timeout_ns);
+	fn_facts_sort(f);
+	while (waitpid(-1, NULL, WNOHANG) > 0)
+		continue; /* what a probe left to end by itself */
+	return err;
+}
+
+/* Between two looks: longer and longer, at most a second. */
+static void pause_between(int round, int64_t deadline_ns)
+{
+	int64_t ns = round < 6 ? SECOND / 64 << round : SECOND, left = deadline_ns - fn_mono_ns();
+	struct timespec t;
+
+	if (ns > left)
+		ns = left > 0 ? left : 0;
+	t = (struct timespec){ns / SECOND, ns % SECOND};
+	nanosleep(&t, NULL);
+}
+
+static int report(const struct fn_facts *f, const struct probe *p, const struct args *a, int err,
+		  int met)
+{
+	const struct fn_fact *fact = fn_facts_find(f, p->principal);
+	bool silent = a->require || a->require_not;
+	int status = met > 0 ? FN_EXIT_OK : met == 0 ? FN_EXIT_FAIL : FN_EXIT_UNSUPPORTED;
+	int r;
+
+	if (err) {
+		const char *operand = a->operands[1];
+
+		return fn_fail(err == -ENOMEM ? FN_EXIT_FAIL : FN_EXIT_UNSUPPORTED, "%s: %s",
+			       operand ? operand : p->name, strerror(-err));
+	}
+	if (silent)
+		return status;
+	r = render(f, p, a);
+	if (r == FN_EXIT_OK && met < 0 && fact && fact->reason)
+		fn_warn("%s: cannot tell: %s", a->operands[1] ? a->operands[1] : p->name,
+			fact->reason);
+	return r ? r : status;
+}
+
+static int run(const struct probe *p, const struct args *a)
+{
+	int64_t deadline_ns = fn_mono_ns() + a->wait_ns;
+	struct fn_facts f = {0};
+	int err, met, status;
+
+	for (int round = 0;; round++) {
+		err = probe_once(&f, p, a);
+		met = verdict(&f, p, a, err);
+		if (met == 1 || met == -2 || !a->wait_ns || fn_caught_signal())
+			break;
+		if (fn_mono_ns() >= deadline_ns) {
+			fn_facts_free(&f);
+			return fn_fail(FN_EXIT_TIMEOUT, "%s: not so within %s", p->name, a->wait);
+		}
+		pause_between(round, deadline_ns);
+	}
+	status = met == -2 ? FN_EXIT_USAGE : report(&f, p, a, err, met);
+	fn_facts_free(&f);
+	return status;
+}
+
+static int start(struct args *a)
+{
+	const struct probe *p = find_probe(a->operands[0]);
+	int status;
+
+	if (a->operands[0] && !p)
+		return fn_usage("%s: no such probe", a->operands[0]);
+	if (a->list)
+		return list_facts(p ? p->letter : '\0');
+	if (!p)
+		return fn_usage("what is to be probed?");
+	status = check_operands(p, a);
+	if (status)
+		return status;
+	if (a->wait && p->letter != 't' && fn_parse_duration("--wait", a->wait, &a->wait_ns))
+		return FN_EXIT_USAGE;
+	fn_catch_signals();
+	return run(p, a);
+}
+
+int main(int argc, char **argv)
+{
+	struct args a = {.columns = "name,state,value,reason"};
+	int status;
+
+	if (fn_options_parse(&fnprobe_command, argc, argv, take_option, &a, &a.operands, &status))
+		return status;
+	status = start(&a);
+	fn_operands_free(a.operands);
+	return status;
+}

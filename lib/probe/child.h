@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * A probe that may hang, or that has to change its namespaces, runs in a child process. The child
+ * reports each fact as soon as it has it, and what it is about to try, so that a probe that is
+ * stuck costs only what comes after it. The child dies with its parent.
+ */
+#ifndef FN_PROBE_CHILD_H
+#define FN_PROBE_CHILD_H
+
+#include "probe/fact.h"
+
+struct fn_report {
+	struct fn_facts facts; /* not sent yet */
+	int fd;
+};
+
+typedef void (*fn_probe_fn)(struct fn_report *r, void *arg);
+
+/* Sends what there is, then names what comes next (up to 63 bytes are kept). */
+void fn_report_doing(struct fn_report *r, const char *what);
+
+/* CLOCK_MONOTONIC in ns, and the ms that are left until then (0: it is past), for poll(). */
+int64_t fn_mono_ns(void);
+int fn_ms_left(int64_t deadline_ns);
+
+/* 0 when the probe came to its end, -ETIMEDOUT or -EPIPE (the child died) when not: doing then
+ * says at what. Other -errno: it was not started. *pid: a child that has still to be waited
+ * for, when it needs more time to go than the probe may take; else 0. */
+struct fn_bounded {
+	char doing[64];
+	int pid;
+};
+int fn_probe_bounded(struct fn_facts *f, int64_t deadline_ns, fn_probe_fn fn, void *arg,
+		     struct fn_bounded *b);
+
+#endif

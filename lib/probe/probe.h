@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* The probes. Each adds facts to a list and is bounded by a time. */
+#ifndef FN_PROBE_PROBE_H
+#define FN_PROBE_PROBE_H
+
+#include "probe/fact.h"
+
+#include <sys/types.h>
+
+/* Each probe: 0 when it could look, whatever it found; -errno when it could not begin. */
+
+/* What the kernel offers. FUSE's INIT is read from a super block that is never mounted
+ * anywhere, in namespaces of its own where that is needed, so nothing can stay behind. */
+int fn_probe_kernel(struct fn_facts *f, int64_t timeout_ns);
+
+/* The mount that path is on: how it is mounted, who serves it, what it can do. Behaviour is
+ * tried in files without a name, or in a directory that is removed again. */
+struct fn_probe_mount_opts {
+	const char *path;
+	bool passive; /* look, but create nothing */
+};
+int fn_probe_mount(struct fn_facts *f, const struct fn_probe_mount_opts *opts, int64_t timeout_ns);
+
+#endif
