@@ -142,6 +142,17 @@ bool fn_path_ok(const char *data, size_t len)
 	return true;
 }
 
+void fn_event_clear(struct fn_event *ev)
+{
+	memset(ev, 0, offsetof(struct fn_event, object));
+	ev->root = -1;
+	fn_object_clear(&ev->object);
+	fn_object_clear(&ev->parent);
+	fn_object_clear(&ev->old_parent);
+	fn_object_clear(&ev->target);
+	ev->name = ev->old_name = ev->path = ev->old_path = (struct fn_str){NULL, 0};
+}
+
 static struct fn_str copy_str(char **room, struct fn_str s)
 {
 	struct fn_str copy = {NULL, s.len};

@@ -72,3 +72,29 @@ uint64_t fn_object_hash(const struct fn_object *o)
 	}
 	return h;
 }
+
+int fn_object_to_fuse_handle(const struct fn_object *o, uint8_t bytes[12])
+{
+	uint32_t words[3];
+
+	if (!(o->has & FN_OBJ_NODE))
+		return -EINVAL;
+	if (o->generation > UINT32_MAX)
+		return -ERANGE;
+	words[0] = (uint32_t)(o->nodeid >> 32);
+	words[1] = (uint32_t)o->nodeid;
+	words[2] = (uint32_t)o->generation;
+	memcpy(bytes, words, sizeof(words));
+	return 0;
+}
+
+int fn_object_from_fuse_handle(struct fn_object *o, const uint8_t *bytes, size_t len)
+{
+	uint32_t words[3];
+
+	if (len != sizeof(words))
+		return -EINVAL;
+	memcpy(words, bytes, sizeof(words));
+	fn_object_set_node(o, (uint64_t)words[0] << 32 | words[1], words[2]);
+	return 0;
+}

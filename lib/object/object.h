@@ -51,5 +51,11 @@ int fn_object_from_fuse_handle(struct fn_object *o, const uint8_t *bytes, size_t
 /* name_to_handle_at(dirfd, name): fills the handle and fsid; AT_HANDLE_FID is used where the
  * kernel has it. flags: AT_EMPTY_PATH, AT_SYMLINK_FOLLOW. 0 or -errno. */
 int fn_object_at(struct fn_object *o, int dirfd, const char *name, int flags);
+/* The handle alone (no fsid), and the mount it was seen on, if mount_id is not NULL. */
+int fn_object_handle_at(struct fn_object *o, int dirfd, const char *name, int flags, int *mount_id);
+/* open_by_handle_at(); mount_fd is any descriptor of the file system. A descriptor or -errno. */
+int fn_object_open(const struct fn_object *o, int mount_fd, int flags);
+/* st_fsid of a descriptor, as fanotify reports it. */
+int fn_object_fsid(int fd, uint64_t *fsid);
 
 #endif

@@ -1,0 +1,256 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * fanotify in FID mode. Privileged and recursive, one mark covers the file system and what lies
+ * outside the roots is filtered by the place of its directory, so that set-up does not depend on
+ * the size of the tree. Else every directory gets a mark.
+ *
+ * The queue keeps the kernel's bound (fs.fanotify.max_queued_events): FAN_UNLIMITED_QUEUE would
+ * let a stopped reader take all memory. An overflow is an event and is recovered from.
+ */
+#include "source/fanotify_impl.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/fanotify.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define READ_SIZE (256u * 1024)
+#define AHEAD_MAX (8u * 1024 * 1024)
+#define DEFAULT_PATHS 65536u
+
+static int fan_fd(const struct fn_source *src)
+{
+	return ((const struct fan_source *)src)->fd;
+}
+
+static int fan_timeout(const struct fn_source *src)
+{
+	const struct fan_source *s = (const struct fan_source *)src;
+
+	return s->pos < s->len ? 0 : -1;
+}
+
+/* One read; 0: the queue is empty. A record is never split. */
+static int read_some(struct fan_source *s)
+{
+	ssize_t n;
+
+	do
+		n = read(s->fd, s->buf + s->len, s->cap - s->len);
+	while (n < 0 && errno == EINTR);
+	if (n <= 0)
+		return n == 0 || errno == EAGAIN || errno == EINVAL ? 0 : -errno;
+	s->len += (size_t)n;
+	return (int)n;
+}
+
+int fan_read_ahead(struct fan_source *s)
+{
+	size_t cap = s->cap + READ_SIZE;
+	uint8_t *buf;
+
+	if (cap > AHEAD_MAX)
+		return 0;
+	if (s->cap - s->len < READ_SIZE / 2) {
+		buf = realloc(s->buf, cap);
+		if (!buf)
+			return -ENOMEM;
+		s->buf = buf;
+		s->cap = cap;
+	}
+	return read_some(s);
+}
+
+static int refill(struct fan_source *s)
+{
+	int rc;
+
+	s->pos = s->len = s->learned = 0;
+	if (s->cap > READ_SIZE) {
+		uint8_t *buf = realloc(s->buf, READ_SIZE);
+
+		s->buf = buf ? buf : s->buf;
+		s->cap = READ_SIZE;
+	}
+	rc = read_some(s);
+	if (rc > 0)
+		fn_source_now(&s->base);
+	else
+		fn_seen_clear(&s->seen); /* nothing queued is older than the last walk */
+	return rc;
+}
+
+static int fan_dispatch(struct fn_source *src, fn_event_cb cb, void *arg)
+{
+	struct fan_source *s = (struct fan_source *)src;
+	struct fn_fan_record rec;
+	int rc;
+
+	(void)cb, (void)arg;
+	if (s->pos >= s->len) {
+		rc = refill(s);
+		if (rc <= 0)
+			return rc;
+	}
+	fan_learn(s);
+	while (s->pos < s->len) {
+		rc = fn_fan_parse(s->buf + s->pos, s->len - s->pos, &rec);
+		if (rc < 0) {
+			s->pos = s->len;
+			return rc;
+		}
+		s->pos += (size_t)rc;
+		if (rec.fd >= 0)
+			close(rec.fd); /* never asked for */
+		rc = fan_record(s, &rec);
+		if (rc)
+			return rc;
+	}
+	return 0;
+}
+
+static void fan_stats(const struct fn_source *src, struct fn_source_stats *st)
+{
+	*st = ((const struct fan_source *)src)->stats;
+}
+
+static void fan_close(struct fn_source *src)
+{
+	struct fan_source *s = (struct fan_source *)src;
+
+	for (size_t i = 0; i < s->nroots; i++)
+		if (s->roots[i].fd >= 0)
+			close(s->roots[i].fd);
+	if (s->fd >= 0)
+		close(s->fd);
+	fn_pathmap_free(s->map);
+	fn_comm_cache_free(s->comm);
+	fn_seen_clear(&s->seen);
+	free(s->path.data);
+	free(s->old_path.data);
+	free(s->roots);
+	free(s->buf);
+	free(s);
+}
+
+static const struct fn_source_ops fan_ops = {
+	.name = "fanotify",
+	.fd = fan_fd,
+	.timeout = fan_timeout,
+	.dispatch = fan_dispatch,
+	.stats = fan_stats,
+	.close = fan_close,
+};
+
+/* Directories come and go by themselves whatever the caller wants to hear of. */
+static uint64_t kernel_mask(const struct fan_source *s)
+{
+	uint64_t mask = s->want & (FN_CONTENT_EVENTS | FN_CREATE | FN_DELETE);
+
+	if (s->flags & FN_SOURCE_RECURSIVE)
+		mask |= FN_CREATE | FN_DELETE | FN_RENAME;
+	if (s->want & (FN_RENAME | FN_MOVED_FROM | FN_MOVED_TO))
+		mask |= FN_RENAME;
+	return mask | FAN_ONDIR;
+}
+
+static int open_group(struct fan_source *s)
+{
+	unsigned flags = FAN_CLASS_NOTIF | FAN_CLOEXEC | FAN_NONBLOCK | FAN_REPORT_FID |
+			 FAN_REPORT_DFID_NAME;
+
+	s->fd = fanotify_init(flags | FAN_REPORT_TARGET_FID, O_RDONLY | O_CLOEXEC);
+	return s->fd < 0 ? -errno : 0;
+}
+
+static int open_root(struct fan_source *s, size_t i, const char *path)
+{
+	struct fan_root *r = &s->roots[i];
+	int nofollow = s->flags & FN_SOURCE_DONT_FOLLOW ? O_NOFOLLOW : 0;
+	struct stat st;
+	int rc;
+
+	/* Readable if it can be: open_by_handle_at() takes no O_PATH descriptor. */
+	r->fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC | nofollow);
+	if (r->fd < 0)
+		r->fd = open(path, O_PATH | O_CLOEXEC | nofollow);
+	if (r->fd < 0 || fstat(r->fd, &st) < 0)
+		return -errno;
+	r->dir = S_ISDIR(st.st_mode);
+	rc = fn_object_at(&r->object, r->fd, "", AT_EMPTY_PATH);
+	if (rc == 0)
+		rc = fn_object_handle_at(&r->object, r->fd, "", AT_EMPTY_PATH, &r->mount_id);
+	if (rc == 0)
+		rc = fn_pathmap_add_root(s->map, &r->object, (int)i);
+	return rc;
+}
+
+static int new_source(struct fan_source **src, const struct fn_source_opts *opts)
+{
+	struct fan_source *s = calloc(1, sizeof(*s));
+
+	if (!s)
+		return -ENOMEM;
+	*src = s;
+	s->base.ops = &fan_ops;
+	s->fd = -1;
+	s->self = getpid();
+	s->flags = opts->flags;
+	s->want = opts->mask;
+	s->prune = opts->prune;
+	s->prune_arg = opts->prune_arg;
+	s->cap = READ_SIZE;
+	s->buf = malloc(s->cap);
+	s->roots = calloc(opts->nroots, sizeof(*s->roots));
+	s->map = fn_pathmap_new(opts->max_paths ? opts->max_paths : DEFAULT_PATHS);
+	s->comm = opts->flags & FN_SOURCE_COMM ? fn_comm_cache_new() : NULL;
+	if (!s->buf || !s->roots || !s->map || (opts->flags & FN_SOURCE_COMM && !s->comm))
+		return -ENOMEM;
+	s->nroots = opts->nroots;
+	for (size_t i = 0; i < s->nroots; i++)
+		s->roots[i].fd = -1;
+	if (opts->prune)
+		fn_pathmap_set_prune(s->map, opts->prune, opts->prune_arg);
+	return 0;
+}
+
+static int start(struct fan_source *s, const struct fn_source_opts *opts, int *bad)
+{
+	int rc = open_group(s);
+
+	s->kernel_mask = kernel_mask(s);
+	for (size_t i = 0; rc == 0 && i < s->nroots; i++) {
+		*bad = (int)i;
+		rc = open_root(s, i, opts->roots[i]);
+	}
+	/* Marks come after all roots are known: one root may lie in another. */
+	for (size_t i = 0; rc == 0 && i < s->nroots; i++) {
+		*bad = (int)i;
+		rc = fan_mark_root(s, i);
+	}
+	if (rc == 0)
+		*bad = -1;
+	return rc;
+}
+
+int fn_source_fanotify(struct fn_source **src, const struct fn_source_opts *opts, int *bad)
+{
+	struct fan_source *s = NULL;
+	int ignored, rc;
+
+	bad = bad ? bad : &ignored;
+	*bad = -1;
+	if (opts->nroots == 0)
+		return -EINVAL;
+	rc = new_source(&s, opts);
+	if (rc == 0)
+		rc = start(s, opts, bad);
+	if (rc && s)
+		fan_close(&s->base);
+	if (rc == 0)
+		*src = &s->base;
+	return rc;
+}

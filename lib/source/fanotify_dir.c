@@ -1,0 +1,353 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* fanotify: marks, where a directory is, and what a new one already holds. */
+#include "source/fanotify_impl.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/fanotify.h>
+#include <unistd.h>
+
+#include "source/beneath.h"
+
+#define SELF_MASK (FAN_DELETE_SELF | FAN_MOVE_SELF | FAN_ONDIR)
+
+static int mark_fd(const struct fan_source *s, unsigned how, uint64_t mask, int fd)
+{
+	char path[32];
+
+	/* By way of /proc, because an O_PATH descriptor is not taken as dirfd. */
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+	return fanotify_mark(s->fd, FAN_MARK_ADD | how, mask, AT_FDCWD, path) < 0 ? -errno : 0;
+}
+
+static int mark_whole(struct fan_source *s, struct fan_root *r)
+{
+	int rc, fd;
+
+	if (!(s->flags & FN_SOURCE_WHOLE_FS) || !(s->flags & FN_SOURCE_RECURSIVE) || !r->dir)
+		return -EOPNOTSUPP;
+	/* Without this right a directory that is met first in an event has no path. */
+	fd = fn_object_open(&r->object, r->fd, O_PATH | O_DIRECTORY);
+	if (fd < 0)
+		return fd;
+	close(fd);
+	rc = mark_fd(s, FAN_MARK_FILESYSTEM, s->kernel_mask, r->fd);
+	if (rc == 0)
+		r->whole = s->any_whole = s->by_handle = true;
+	return rc;
+}
+
+int fan_mark_root(struct fan_source *s, size_t root)
+{
+	struct fan_root *r = &s->roots[root];
+	uint64_t mask = s->kernel_mask | (r->dir ? FAN_EVENT_ON_CHILD : 0);
+	int rc = mark_fd(s, FAN_MARK_INODE, SELF_MASK, r->fd);
+
+	if (rc)
+		return rc;
+	s->stats.watches++;
+	if (mark_whole(s, r) == 0)
+		return 0;
+	if (!r->dir)
+		mask &= ~(uint64_t)(FN_CREATE | FN_DELETE | FN_RENAME);
+	rc = mark_fd(s, FAN_MARK_INODE, mask, r->fd);
+	return rc == 0 && r->dir ? fan_walk_marks(s, (int)root) : rc;
+}
+
+/* A walk goes by paths relative to the root, so that its depth costs no descriptors. */
+struct walk {
+	struct fan_source *s;
+	int root;
+	bool marks, report;
+	char **stack;
+	size_t n, cap;
+};
+
+static int walk_push(struct walk *w, const char *dir, size_t len, const char *name)
+{
+	size_t n = strlen(name);
+	char *path;
+
+	if (w->n == w->cap) {
+		size_t cap = w->cap ? w->cap * 2 : 64;
+		char **stack = realloc(w->stack, cap * sizeof(*stack));
+
+		if (!stack)
+			return -ENOMEM;
+		w->stack = stack;
+		w->cap = cap;
+	}
+	path = malloc(len + n + 2);
+	if (!path)
+		return -ENOMEM;
+	memcpy(path, dir, len);
+	if (len && n)
+		path[len++] = '/';
+	memcpy(path + len, name, n + 1);
+	w->stack[w->n++] = path;
+	return 0;
+}
+
+static void report_entry(struct walk *w, const struct fn_object *dir, struct fn_str name,
+			 struct fn_str path, const struct fn_object *object, unsigned d_type)
+{
+	struct fn_event *ev = &w->s->ev;
+
+	fn_seen_add(&w->s->seen, fn_seen_key(fn_object_hash(dir), name));
+	if (!(w->s->want & FN_CREATE))
+		return;
+	fn_event_clear(ev);
+	ev->mask = FN_CREATE | (d_type == DT_DIR ? FN_ISDIR : 0);
+	ev->flags = FN_EV_SYNTHETIC;
+	ev->mode = DTTOIF(d_type);
+	ev->root = w->root;
+	fn_object_copy(&ev->object, object);
+	fn_object_copy(&ev->parent, dir);
+	ev->name = name;
+	ev->path = path;
+	fn_source_emit(&w->s->base, ev);
+}
+
+/* A mark that cannot be set is a watch that is lost, unless the directory is gone or closed to
+ * us, which it would be for any reader. */
+static int mark_child(struct walk *w, int dirfd, const char *name)
+{
+	uint64_t mask = w->s->kernel_mask | FAN_EVENT_ON_CHILD;
+
+	if (fanotify_mark(w->s->fd, FAN_MARK_ADD | FAN_MARK_ONLYDIR | FAN_MARK_DONT_FOLLOW, mask,
+			  dirfd, name) == 0) {
+		w->s->stats.watches++;
+		return 0;
+	}
+	return errno == ENOENT || errno == ENOTDIR || errno == EACCES || errno == EPERM ? 1
+											: -errno;
+}
+
+static int walk_subdir(struct walk *w, int dirfd, const char *name, const struct fn_object *dir,
+		       const struct fn_object *object, struct fn_str path)
+{
+	struct fan_source *s = w->s;
+	int rc = 0;
+
+	if (s->prune && s->prune(s->prune_arg, w->root, path.data, path.len))
+		return 0;
+	if (w->marks) {
+		fn_pathmap_put(s->map, object, dir, (struct fn_str){name, strlen(name)});
+		fn_pathmap_pin(s->map, object, true);
+		if (!(s->flags & FN_SOURCE_RECURSIVE))
+			return 0;
+		rc = mark_child(w, dirfd, name);
+	}
+	return rc ? (rc < 0 ? rc : 0) : walk_push(w, path.data, 0, path.data);
+}
+
+static int walk_entry(struct walk *w, int dirfd, const struct dirent *e,
+		      const struct fn_object *dir, const char *rel)
+{
+	struct fn_str name = {e->d_name, strlen(e->d_name)};
+	struct fn_object object;
+	bool is_dir = fn_entry_is_dir(dirfd, e);
+	size_t len = strlen(rel);
+	char *path;
+	int rc;
+
+	if (!is_dir && !w->report)
+		return 0;
+	fn_object_clear(&object);
+	if (fn_object_handle_at(&object, dirfd, e->d_name, 0, NULL))
+		return 0; /* gone again: its events say so */
+	object.fsid = dir->fsid;
+	object.has |= FN_OBJ_FSID;
+	path = malloc(len + name.len + 2);
+	if (!path)
+		return -ENOMEM;
+	rc = sprintf(path, "%s%s%s", rel, len ? "/" : "", e->d_name);
+	if (w->report)
+		report_entry(w, dir, name, (struct fn_str){path, (size_t)rc}, &object,
+			     is_dir ? DT_DIR : e->d_type);
+	rc = is_dir ? walk_subdir(w, dirfd, e->d_name, dir, &object,
+				  (struct fn_str){path, (size_t)rc})
+		    : 0;
+	free(path);
+	return rc;
+}
+
+static int walk_dir(struct walk *w, const char *rel)
+{
+	int fd = fn_open_beneath(w->s->roots[w->root].fd, rel, O_RDONLY | O_DIRECTORY);
+	struct fn_object dir;
+	const struct dirent *e;
+	DIR *d;
+	int rc;
+
+	if (fd < 0)
+		return fd == -EMFILE || fd == -ENFILE || fd == -ENOMEM ? fd : 0;
+	rc = fn_object_at(&dir, fd, "", AT_EMPTY_PATH);
+	d = rc == 0 ? fdopendir(fd) : NULL;
+	if (!d) {
+		close(fd);
+		return 0;
+	}
+	while (rc == 0 && (e = fn_next_entry(d)))
+		rc = walk_entry(w, fd, e, &dir, rel);
+	closedir(d);
+	return rc;
+}
+
+static int walk(struct fan_source *s, int root, struct fn_str path, bool report)
+{
+	struct walk w = {.s = s, .root = root, .marks = !s->roots[root].whole, .report = report};
+	char *start = strndup(path.data ? path.data : "", path.len);
+	int rc = start ? walk_push(&w, start, 0, start) : -ENOMEM;
+
+	free(start);
+	while (w.n) {
+		char *rel = w.stack[--w.n];
+
+		if (rc == 0)
+			rc = walk_dir(&w, rel);
+		free(rel);
+	}
+	free(w.stack);
+	return rc;
+}
+
+int fan_walk_marks(struct fan_source *s, int root)
+{
+	return walk(s, root, (struct fn_str){"", 0}, false);
+}
+
+int fan_appeared(struct fan_source *s, int root, struct fn_str path)
+{
+	char *rel;
+	uint64_t mask = s->kernel_mask | FAN_EVENT_ON_CHILD;
+	int fd, rc;
+
+	if (!(s->flags & FN_SOURCE_RECURSIVE))
+		return 0;
+	rel = strndup(path.data, path.len);
+	if (!rel)
+		return -ENOMEM;
+	fd = s->roots[root].whole
+		     ? -1
+		     : fn_open_beneath(s->roots[root].fd, rel, O_RDONLY | O_DIRECTORY);
+	rc = 0;
+	if (fd >= 0) {
+		rc = mark_fd(s, FAN_MARK_INODE | FAN_MARK_ONLYDIR, mask, fd);
+		s->stats.watches += rc == 0;
+		close(fd);
+	}
+	if (rc == 0)
+		rc = walk(s, root, (struct fn_str){rel, path.len}, true);
+	free(rel);
+	return rc;
+}
+
+/* The names of a directory's ancestors come from its path as the kernel sees it, its ancestors'
+ * handles from walking up. Both are of now, not of when the event was. */
+static int read_link(int fd, char path[PATH_MAX])
+{
+	char link[32];
+	ssize_t n;
+
+	snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
+	n = readlink(link, path, PATH_MAX - 1);
+	if (n < 0)
+		return -errno;
+	path[n] = '\0';
+	return (int)n;
+}
+
+static bool last_name(char *path, int *len, struct fn_str *name)
+{
+	const char *slash = memrchr(path, '/', (size_t)*len);
+
+	if (!slash)
+		return false;
+	*name = (struct fn_str){slash + 1, (size_t)(path + *len - slash - 1)};
+	*len = (int)(slash - path);
+	return name->len > 0;
+}
+
+/* Up from fd until a directory is reached whose place is known, or the top of the mount. */
+static int climb(struct fan_source *s, int fd, const struct fn_object *dir)
+{
+	struct fn_object here, up;
+	char path[PATH_MAX];
+	struct fn_str name;
+	int mount = -1, up_mount = -1, len = read_link(fd, path), rc = 0;
+
+	fn_object_copy(&here, dir);
+	if (len < 0 || fn_object_handle_at(&up, fd, "", AT_EMPTY_PATH, &mount))
+		rc = len < 0 ? len : -ESTALE;
+	while (rc == 0) {
+		int up_fd = openat(fd, "..", O_PATH | O_DIRECTORY | O_CLOEXEC);
+
+		close(fd);
+		fd = up_fd;
+		fn_object_clear(&up);
+		if (fd < 0 || fn_object_handle_at(&up, fd, "", AT_EMPTY_PATH, &up_mount)) {
+			rc = -ESTALE;
+			break;
+		}
+		up.fsid = dir->fsid;
+		up.has |= FN_OBJ_FSID;
+		if (up_mount != mount || fn_object_equal(&up, &here)) {
+			rc = fn_pathmap_add_top(s->map, &here);
+			break;
+		}
+		rc = last_name(path, &len, &name) ? fn_pathmap_put(s->map, &here, &up, name)
+						  : -ESTALE;
+		if (rc == 0 && fn_pathmap_place(s->map, &up) != FN_PLACE_UNKNOWN)
+			break;
+		fn_object_copy(&here, &up);
+	}
+	if (fd >= 0)
+		close(fd);
+	return rc;
+}
+
+static int open_dir(const struct fan_source *s, const struct fn_object *dir)
+{
+	for (size_t i = 0; i < s->nroots; i++)
+		if (s->roots[i].whole && s->roots[i].object.fsid == dir->fsid)
+			return fn_object_open(dir, s->roots[i].fd, O_PATH | O_DIRECTORY);
+	return -ESTALE;
+}
+
+/*
+ * A directory that is gone already can still be placed: the queue holds its own DELETE or RENAME,
+ * with parent and name. So look ahead, within a bound, before giving up.
+ */
+static bool look_ahead(struct fan_source *s, const struct fn_object *dir)
+{
+	while (fan_read_ahead(s) > 0) {
+		fan_learn(s);
+		if (fn_pathmap_place(s->map, dir) != FN_PLACE_UNKNOWN)
+			return true;
+	}
+	return false;
+}
+
+enum fn_place fan_find_dir(struct fan_source *s, const struct fn_object *dir)
+{
+	struct fn_object missing;
+
+	if (!s->by_handle || !fn_pathmap_missing(s->map, dir, &missing))
+		return fn_pathmap_place(s->map, dir);
+	for (int tries = 0; tries < 64 && fn_pathmap_missing(s->map, dir, &missing); tries++) {
+		int fd = open_dir(s, &missing);
+
+		if (fd >= 0 && climb(s, fd, &missing) == 0)
+			continue;
+		if (!look_ahead(s, &missing)) {
+			fn_pathmap_add_failed(s->map, &missing);
+			s->stats.dropped++;
+		}
+	}
+	return fn_pathmap_place(s->map, dir);
+}

@@ -1,0 +1,292 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* fanotify: records -> events. */
+#include "source/fanotify_impl.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#define RENAMES (FN_RENAME | FN_MOVED_FROM | FN_MOVED_TO)
+
+/* Where a record's sides are. */
+struct sides {
+	struct fn_object object, dir, old_dir;
+	struct fn_str path, old_path;
+	int root, old_root;
+	bool in, old_in;
+};
+
+void fan_learn(struct fan_source *s)
+{
+	struct fn_fan_record rec;
+	struct fn_object object, dir;
+
+	while (s->learned < s->len) {
+		int n = fn_fan_parse(s->buf + s->learned, s->len - s->learned, &rec);
+		const struct fn_fan_fid *at = rec.old_dir.present ? &rec.old_dir : &rec.dir;
+
+		if (n < 0) {
+			s->learned = s->len;
+			return;
+		}
+		s->learned += (size_t)n;
+		if (!s->any_whole || !(rec.mask & FN_ISDIR) || !rec.object.present ||
+		    !(rec.mask & FN_DIRENT_EVENTS) || !at->present || !at->name.len)
+			continue;
+		fn_fan_object(&object, &rec.object);
+		fn_fan_object(&dir, at);
+		fn_pathmap_learn(s->map, &object, &dir, at->name);
+	}
+}
+
+static bool place(struct fan_source *s, const struct fn_fan_fid *fid, struct fn_object *dir,
+		  struct fn_pathbuf *buf, struct fn_str *path, int *root)
+{
+	fn_fan_object(dir, fid);
+	if (!fid->present)
+		return false;
+	if (fan_find_dir(s, dir) != FN_PLACE_INSIDE)
+		return false;
+	return fn_pathmap_path(s->map, dir, fid->name, buf, path, root) == FN_PLACE_INSIDE;
+}
+
+/* A root that is a file has no directory of ours: it is found by its own handle. */
+static bool place_file_root(struct fan_source *s, struct sides *w)
+{
+	for (size_t i = 0; i < s->nroots; i++)
+		if (!s->roots[i].dir && fn_object_equal(&s->roots[i].object, &w->object)) {
+			w->path = (struct fn_str){"", 0};
+			w->root = (int)i;
+			fn_object_clear(&w->dir);
+			return true;
+		}
+	return false;
+}
+
+static void fill_mode(struct fan_source *s, struct fn_event *ev)
+{
+	struct stat st;
+	char *path;
+
+	if (!(s->flags & FN_SOURCE_MODE) || !ev->path.data || (ev->mask & FN_DELETE))
+		return;
+	path = strndup(ev->path.data, ev->path.len);
+	if (path && fstatat(s->roots[ev->root].fd, path, &st,
+			    AT_SYMLINK_NOFOLLOW | AT_EMPTY_PATH | AT_NO_AUTOMOUNT) == 0)
+		ev->mode = st.st_mode;
+	free(path);
+}
+
+/* What kind of thing it is can be told even when it is gone. */
+static void start_event(struct fan_source *s, const struct fn_fan_record *rec, uint64_t bit)
+{
+	struct fn_event *ev = &s->ev;
+
+	fn_event_clear(ev);
+	ev->mask = bit | (rec->mask & FN_ISDIR);
+	ev->pid = rec->pid;
+	ev->mode = rec->mask & FN_ISDIR ? S_IFDIR : 0;
+	if (s->comm)
+		fn_comm_cache_get(s->comm, rec->pid, s->base.mono_ns, ev->comm);
+}
+
+static int emit_one(struct fan_source *s, const struct fn_fan_record *rec, const struct sides *w,
+		    uint64_t bit)
+{
+	struct fn_event *ev = &s->ev;
+
+	start_event(s, rec, bit);
+	ev->root = w->root;
+	ev->path = w->path;
+	fn_object_copy(&ev->object, &w->object);
+	if (rec->dir.name.len) {
+		fn_object_copy(&ev->parent, &w->dir);
+		ev->name = rec->dir.name;
+		if (!w->dir.has)
+			ev->name = (struct fn_str){NULL, 0};
+	} else if (w->dir.has) { /* a directory itself: it has a name in its parent, unless a root */
+		fn_object_copy(&ev->object, &w->dir);
+		fn_pathmap_lookup(s->map, &w->dir, &ev->parent, &ev->name);
+	}
+	if (bit == FN_DELETE_SELF)
+		ev->flags |= FN_EV_GONE;
+	fill_mode(s, ev);
+	return fn_source_emit(&s->base, ev);
+}
+
+static int emit_rename(struct fan_source *s, const struct fn_fan_record *rec, const struct sides *w)
+{
+	struct fn_event *ev = &s->ev;
+
+	start_event(s, rec, FN_RENAME);
+	fn_object_copy(&ev->object, &w->object);
+	if (w->in) {
+		fn_object_copy(&ev->parent, &w->dir);
+		ev->name = rec->dir.name;
+		ev->path = w->path;
+		ev->root = w->root;
+	}
+	if (w->old_in) {
+		fn_object_copy(&ev->old_parent, &w->old_dir);
+		ev->old_name = rec->old_dir.name;
+		ev->old_path = w->old_path;
+		if (!w->in)
+			ev->root = w->old_root;
+		else if (w->old_root != w->root)
+			ev->old_root = w->old_root + 1;
+	}
+	if (!w->in || !w->old_in)
+		ev->flags |= FN_EV_PARTIAL;
+	if (w->in)
+		fill_mode(s, ev);
+	return fn_source_emit(&s->base, ev);
+}
+
+static bool present_now(struct fan_source *s, const struct sides *w)
+{
+	struct fn_object now;
+	char *path = strndup(w->path.data, w->path.len);
+	bool there;
+
+	fn_object_clear(&now);
+	there = path && fn_object_handle_at(&now, s->roots[w->root].fd, path, 0, NULL) == 0;
+	free(path);
+	now.fsid = w->object.fsid;
+	return there && (!w->object.has || fn_object_equal(&now, &w->object));
+}
+
+/* A new directory: what it holds already is reported, unless a walk has reported it itself. */
+static int appeared(struct fan_source *s, const struct fn_fan_record *rec, const struct sides *w)
+{
+	char *path;
+	int rc;
+
+	if (!(s->flags & FN_SOURCE_RECURSIVE) || !w->in || w->old_in)
+		return 0;
+	if (s->roots[w->root].whole && !(rec->mask & FN_RENAME))
+		return 0; /* every event in it comes anyway */
+	if (fn_pathmap_place(s->map, &w->object) == FN_PLACE_PRUNED)
+		return 0;
+	path = strndup(w->path.data, w->path.len);
+	if (!path)
+		return -ENOMEM;
+	rc = fan_appeared(s, w->root, (struct fn_str){path, w->path.len});
+	if (rc && rc != -ENOENT && rc != -ENOTDIR) {
+		start_event(s, rec, FN_IGNORED);
+		s->ev.flags = FN_EV_GONE;
+		s->ev.root = w->root;
+		s->ev.path = (struct fn_str){path, w->path.len};
+		fn_object_copy(&s->ev.object, &w->object);
+		fn_source_emit(&s->base, &s->ev);
+	}
+	free(path);
+	return 0;
+}
+
+static void move_dir(struct fan_source *s, const struct fn_fan_record *rec, const struct sides *w)
+{
+	if (!w->object.has)
+		return;
+	if (rec->mask & (FN_RENAME | FN_CREATE) && rec->dir.present)
+		fn_pathmap_put(s->map, &w->object, &w->dir, rec->dir.name);
+	else if (rec->mask & FN_RENAME)
+		fn_pathmap_drop(s->map, &w->object);
+	else if (rec->mask & FN_DELETE)
+		fn_pathmap_pin(s->map, &w->object, false);
+	if (w->in && !s->roots[w->root].whole && (rec->mask & (FN_RENAME | FN_CREATE)))
+		fn_pathmap_pin(s->map, &w->object, true);
+}
+
+/* Our own walks open and read directories. */
+static uint64_t unwanted(const struct fan_source *s, const struct fn_fan_record *rec)
+{
+	if (rec->pid != s->self)
+		return 0;
+	if (s->flags & FN_SOURCE_NO_SELF)
+		return ~(uint64_t)0;
+	return rec->mask & FN_ISDIR ? FN_OPEN | FN_ACCESS | FN_CLOSE_NOWRITE : 0;
+}
+
+static bool is_root(const struct fan_source *s, const struct fn_object *o)
+{
+	for (size_t i = 0; i < s->nroots; i++)
+		if (fn_object_equal(&s->roots[i].object, o))
+			return true;
+	return false;
+}
+
+static uint64_t wanted_bits(const struct fan_source *s, const struct fn_fan_record *rec,
+			    const struct sides *w)
+{
+	uint64_t want = s->want | (s->want & RENAMES ? FN_RENAME : 0);
+	uint64_t mask = rec->mask & want & ~unwanted(s, rec) & ~(uint64_t)FN_ISDIR;
+
+	if (!is_root(s, w->object.has ? &w->object : &w->dir))
+		return mask & ~(uint64_t)(FN_DELETE_SELF | FN_MOVE_SELF);
+	return mask | (rec->mask & FN_DELETE_SELF);
+}
+
+static int emit_all(struct fan_source *s, const struct fn_fan_record *rec, const struct sides *w)
+{
+	uint64_t bits = wanted_bits(s, rec, w), bit;
+	bool both = (bits & FN_CREATE) && (bits & FN_DELETE), known = false;
+	int rc = 0;
+
+	if (!w->in)
+		return 0;
+	if (rec->dir.name.len && rec->mask & (FN_CREATE | FN_DELETE))
+		known = fn_seen_take(&s->seen,
+				     fn_seen_key(fn_object_hash(&w->dir), rec->dir.name));
+	if (known)
+		bits &= ~(uint64_t)FN_CREATE;
+	both = both && present_now(s, w);
+	while (rc == 0 && (bit = fn_fan_next_bit(&bits, both)))
+		rc = emit_one(s, rec, w, bit);
+	return rc;
+}
+
+static int overflow(struct fan_source *s)
+{
+	int rc;
+
+	s->stats.overflows++;
+	fn_event_clear(&s->ev);
+	s->ev.mask = FN_Q_OVERFLOW;
+	rc = fn_source_emit(&s->base, &s->ev);
+	/* Renames may be among what was lost: find every directory anew. */
+	fn_pathmap_forget(s->map);
+	for (size_t i = 0; i < s->nroots; i++)
+		if (!s->roots[i].whole && s->roots[i].dir)
+			fan_walk_marks(s, (int)i);
+	return rc;
+}
+
+int fan_record(struct fan_source *s, const struct fn_fan_record *rec)
+{
+	struct sides w = {.root = -1, .old_root = -1};
+	int rc;
+
+	if (rec->mask & FN_Q_OVERFLOW)
+		return overflow(s);
+	fn_fan_object(&w.object, &rec->object);
+	w.old_in = place(s, &rec->old_dir, &w.old_dir, &s->old_path, &w.old_path, &w.old_root);
+	w.in = place(s, &rec->dir, &w.dir, &s->path, &w.path, &w.root);
+	if (!w.in && !w.old_in)
+		w.in = place_file_root(s, &w);
+	if (rec->mask & FN_ISDIR && rec->mask & FN_DIRENT_EVENTS)
+		move_dir(s, rec, &w);
+	if (!w.in && !w.old_in)
+		return 0;
+	if (rec->mask & FN_RENAME) {
+		if (!(wanted_bits(s, rec, &w) & FN_RENAME))
+			rc = 0;
+		else
+			rc = emit_rename(s, rec, &w);
+	} else
+		rc = emit_all(s, rec, &w);
+	if (rec->mask & FN_ISDIR && rec->mask & (FN_CREATE | FN_RENAME))
+		appeared(s, rec, &w);
+	return rc;
+}

@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#ifndef FN_SOURCE_FANOTIFY_IMPL_H
+#define FN_SOURCE_FANOTIFY_IMPL_H
+
+#include "object/pathmap.h"
+#include "source/fanotify_parse.h"
+#include "source/seen.h"
+#include "source/source_impl.h"
+
+struct fan_root {
+	int fd;
+	int mount_id;
+	struct fn_object object;
+	bool dir;
+	bool whole; /* under a mark of its whole file system */
+};
+
+struct fan_source {
+	struct fn_source base;
+	int fd;
+	int self; /* our pid */
+	unsigned flags;
+	uint64_t want; /* what the caller asked for */
+	uint64_t kernel_mask;
+	bool have_rename; /* FAN_RENAME and TARGET_FID: 5.17 */
+	bool any_whole;
+	bool by_handle; /* open_by_handle_at() is allowed */
+	fn_prune_cb prune;
+	void *prune_arg;
+	struct fan_root *roots;
+	size_t nroots;
+
+	struct fn_pathmap *map;
+	struct fn_pathbuf path, old_path;
+	struct fn_seen seen;
+	struct fn_comm_cache *comm;
+
+	uint8_t *buf;
+	size_t cap, len, pos;
+	size_t learned; /* up to where fan_learn() has looked */
+	struct fn_event ev;
+	struct fn_source_stats stats;
+};
+
+/* fanotify_dir.c */
+int fan_mark_root(struct fan_source *s, size_t root);
+/* Make the place of dir known if it can be. */
+enum fn_place fan_find_dir(struct fan_source *s, const struct fn_object *dir);
+/* A directory that appeared at path below a root: mark what is in it and report it SYNTHETIC. */
+int fan_appeared(struct fan_source *s, int root, struct fn_str path);
+/* Mark a tree, again after events were lost. */
+int fan_walk_marks(struct fan_source *s, int root);
+
+/* fanotify_event.c */
+int fan_record(struct fan_source *s, const struct fn_fan_record *rec);
+/* Note where directories are that later records of the buffer speak of. */
+void fan_learn(struct fan_source *s);
+
+/* fanotify.c: append what is queued to the buffer, a bounded look ahead. 0: nothing more. */
+int fan_read_ahead(struct fan_source *s);
+
+#endif
