@@ -14,7 +14,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/fanotify.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #define READ_SIZE (256u * 1024)
@@ -23,14 +22,15 @@
 
 static int fan_fd(const struct fn_source *src)
 {
-	return ((const struct fan_source *)src)->fd;
+	return ((const struct fan_source *)src)->poll_fd;
 }
 
 static int fan_timeout(const struct fn_source *src)
 {
 	const struct fan_source *s = (const struct fan_source *)src;
 
-	return s->pos < s->len ? 0 : -1;
+	/* Names seen in a walk can be forgotten once the queue is found empty. */
+	return s->pos < s->len || s->seen.count ? 0 : -1;
 }
 
 /* One read; 0: the queue is empty. A record is never split. */
@@ -83,33 +83,41 @@ static int refill(struct fan_source *s)
 	return rc;
 }
 
-static int fan_dispatch(struct fn_source *src, fn_event_cb cb, void *arg)
+static int records(struct fan_source *s)
 {
-	struct fan_source *s = (struct fan_source *)src;
 	struct fn_fan_record rec;
-	int rc;
+	int rc = 0;
 
-	(void)cb, (void)arg;
-	if (s->pos >= s->len) {
-		rc = refill(s);
-		if (rc <= 0)
-			return rc;
-	}
 	fan_learn(s);
-	while (s->pos < s->len) {
+	while (rc == 0 && s->pos < s->len) {
 		rc = fn_fan_parse(s->buf + s->pos, s->len - s->pos, &rec);
 		if (rc < 0) {
 			s->pos = s->len;
-			return rc;
+			break;
 		}
 		s->pos += (size_t)rc;
 		if (rec.fd >= 0)
 			close(rec.fd); /* never asked for */
 		rc = fan_record(s, &rec);
-		if (rc)
-			return rc;
 	}
-	return 0;
+	return rc;
+}
+
+static int fan_dispatch(struct fn_source *src, fn_event_cb cb, void *arg)
+{
+	struct fan_source *s = (struct fan_source *)src;
+	int rc = 1;
+
+	(void)cb, (void)arg;
+	if (s->pos >= s->len)
+		rc = refill(s);
+	/* What happened in a root comes before the end of the root. */
+	if (rc == 0)
+		return fan_read_guard(s);
+	if (rc > 0)
+		rc = records(s);
+	fan_close_roots(s);
+	return rc;
 }
 
 static void fan_stats(const struct fn_source *src, struct fn_source_stats *st)
@@ -121,11 +129,17 @@ static void fan_close(struct fn_source *src)
 {
 	struct fan_source *s = (struct fan_source *)src;
 
-	for (size_t i = 0; i < s->nroots; i++)
-		if (s->roots[i].fd >= 0)
-			close(s->roots[i].fd);
+	fan_close_roots(s);
+	for (size_t i = 0; i < s->nroots; i++) {
+		free(s->roots[i].path);
+		free(s->roots[i].mount_path);
+	}
 	if (s->fd >= 0)
 		close(s->fd);
+	if (s->guard_fd >= 0)
+		close(s->guard_fd);
+	if (s->poll_fd >= 0)
+		close(s->poll_fd);
 	fn_pathmap_free(s->map);
 	fn_comm_cache_free(s->comm);
 	fn_seen_clear(&s->seen);
@@ -166,28 +180,6 @@ static int open_group(struct fan_source *s)
 	return s->fd < 0 ? -errno : 0;
 }
 
-static int open_root(struct fan_source *s, size_t i, const char *path)
-{
-	struct fan_root *r = &s->roots[i];
-	int nofollow = s->flags & FN_SOURCE_DONT_FOLLOW ? O_NOFOLLOW : 0;
-	struct stat st;
-	int rc;
-
-	/* Readable if it can be: open_by_handle_at() takes no O_PATH descriptor. */
-	r->fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC | nofollow);
-	if (r->fd < 0)
-		r->fd = open(path, O_PATH | O_CLOEXEC | nofollow);
-	if (r->fd < 0 || fstat(r->fd, &st) < 0)
-		return -errno;
-	r->dir = S_ISDIR(st.st_mode);
-	rc = fn_object_at(&r->object, r->fd, "", AT_EMPTY_PATH);
-	if (rc == 0)
-		rc = fn_object_handle_at(&r->object, r->fd, "", AT_EMPTY_PATH, &r->mount_id);
-	if (rc == 0)
-		rc = fn_pathmap_add_root(s->map, &r->object, (int)i);
-	return rc;
-}
-
 static int new_source(struct fan_source **src, const struct fn_source_opts *opts)
 {
 	struct fan_source *s = calloc(1, sizeof(*s));
@@ -196,7 +188,7 @@ static int new_source(struct fan_source **src, const struct fn_source_opts *opts
 		return -ENOMEM;
 	*src = s;
 	s->base.ops = &fan_ops;
-	s->fd = -1;
+	s->fd = s->guard_fd = s->poll_fd = -1;
 	s->self = getpid();
 	s->flags = opts->flags;
 	s->want = opts->mask;
@@ -221,10 +213,12 @@ static int start(struct fan_source *s, const struct fn_source_opts *opts, int *b
 {
 	int rc = open_group(s);
 
+	if (rc == 0)
+		rc = fan_open_guard(s);
 	s->kernel_mask = kernel_mask(s);
 	for (size_t i = 0; rc == 0 && i < s->nroots; i++) {
 		*bad = (int)i;
-		rc = open_root(s, i, opts->roots[i]);
+		rc = fan_open_roots(s, opts->roots[i], i);
 	}
 	/* Marks come after all roots are known: one root may lie in another. */
 	for (size_t i = 0; rc == 0 && i < s->nroots; i++) {
@@ -233,6 +227,7 @@ static int start(struct fan_source *s, const struct fn_source_opts *opts, int *b
 	}
 	if (rc == 0)
 		*bad = -1;
+	fan_close_roots(s);
 	return rc;
 }
 

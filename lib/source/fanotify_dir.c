@@ -4,7 +4,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,8 +11,6 @@
 #include <unistd.h>
 
 #include "source/beneath.h"
-
-#define SELF_MASK (FAN_DELETE_SELF | FAN_MOVE_SELF | FAN_ONDIR)
 
 static int mark_fd(const struct fan_source *s, unsigned how, uint64_t mask, int fd)
 {
@@ -45,10 +42,8 @@ int fan_mark_root(struct fan_source *s, size_t root)
 {
 	struct fan_root *r = &s->roots[root];
 	uint64_t mask = s->kernel_mask | (r->dir ? FAN_EVENT_ON_CHILD : 0);
-	int rc = mark_fd(s, FAN_MARK_INODE, SELF_MASK, r->fd);
+	int rc;
 
-	if (rc)
-		return rc;
 	s->stats.watches++;
 	if (mark_whole(s, r) == 0)
 		return 0;
@@ -178,7 +173,7 @@ static int walk_entry(struct walk *w, int dirfd, const struct dirent *e,
 
 static int walk_dir(struct walk *w, const char *rel)
 {
-	int fd = fn_open_beneath(w->s->roots[w->root].fd, rel, O_RDONLY | O_DIRECTORY);
+	int fd = fn_open_beneath(fan_root_fd(w->s, w->root), rel, O_RDONLY | O_DIRECTORY);
 	struct fn_object dir;
 	const struct dirent *e;
 	DIR *d;
@@ -234,7 +229,7 @@ int fan_appeared(struct fan_source *s, int root, struct fn_str path)
 		return -ENOMEM;
 	fd = s->roots[root].whole
 		     ? -1
-		     : fn_open_beneath(s->roots[root].fd, rel, O_RDONLY | O_DIRECTORY);
+		     : fn_open_beneath(fan_root_fd(s, root), rel, O_RDONLY | O_DIRECTORY);
 	rc = 0;
 	if (fd >= 0) {
 		rc = mark_fd(s, FAN_MARK_INODE | FAN_MARK_ONLYDIR, mask, fd);
@@ -245,21 +240,6 @@ int fan_appeared(struct fan_source *s, int root, struct fn_str path)
 		rc = walk(s, root, (struct fn_str){rel, path.len}, true);
 	free(rel);
 	return rc;
-}
-
-/* The names of a directory's ancestors come from its path as the kernel sees it, its ancestors'
- * handles from walking up. Both are of now, not of when the event was. */
-static int read_link(int fd, char path[PATH_MAX])
-{
-	char link[32];
-	ssize_t n;
-
-	snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
-	n = readlink(link, path, PATH_MAX - 1);
-	if (n < 0)
-		return -errno;
-	path[n] = '\0';
-	return (int)n;
 }
 
 static bool last_name(char *path, int *len, struct fn_str *name)
@@ -273,13 +253,15 @@ static bool last_name(char *path, int *len, struct fn_str *name)
 	return name->len > 0;
 }
 
-/* Up from fd until a directory is reached whose place is known, or the top of the mount. */
+/* Up from fd until a directory is reached whose place is known, or the top of the mount. The
+ * names come from the path as the kernel sees it, the handles from walking up: both are of now,
+ * not of when the event was. */
 static int climb(struct fan_source *s, int fd, const struct fn_object *dir)
 {
 	struct fn_object here, up;
 	char path[PATH_MAX];
 	struct fn_str name;
-	int mount = -1, up_mount = -1, len = read_link(fd, path), rc = 0;
+	int mount = -1, up_mount = -1, len = fan_fd_path(fd, path), rc = 0;
 
 	fn_object_copy(&here, dir);
 	if (len < 0 || fn_object_handle_at(&up, fd, "", AT_EMPTY_PATH, &mount))
@@ -311,11 +293,11 @@ static int climb(struct fan_source *s, int fd, const struct fn_object *dir)
 	return rc;
 }
 
-static int open_dir(const struct fan_source *s, const struct fn_object *dir)
+static int open_dir(struct fan_source *s, const struct fn_object *dir)
 {
 	for (size_t i = 0; i < s->nroots; i++)
 		if (s->roots[i].whole && s->roots[i].object.fsid == dir->fsid)
-			return fn_object_open(dir, s->roots[i].fd, O_PATH | O_DIRECTORY);
+			return fn_object_open(dir, fan_root_fd(s, (int)i), O_PATH | O_DIRECTORY);
 	return -ESTALE;
 }
 

@@ -73,7 +73,7 @@ static void fill_mode(struct fan_source *s, struct fn_event *ev)
 	if (!(s->flags & FN_SOURCE_MODE) || !ev->path.data || (ev->mask & FN_DELETE))
 		return;
 	path = strndup(ev->path.data, ev->path.len);
-	if (path && fstatat(s->roots[ev->root].fd, path, &st,
+	if (path && fstatat(fan_root_fd(s, ev->root), path, &st,
 			    AT_SYMLINK_NOFOLLOW | AT_EMPTY_PATH | AT_NO_AUTOMOUNT) == 0)
 		ev->mode = st.st_mode;
 	free(path);
@@ -106,17 +106,48 @@ static int emit_one(struct fan_source *s, const struct fn_fan_record *rec, const
 		ev->name = rec->dir.name;
 		if (!w->dir.has)
 			ev->name = (struct fn_str){NULL, 0};
-	} else if (w->dir.has) { /* a directory itself: it has a name in its parent, unless a root */
+	} else if (w->dir.has) { /* a directory itself: it has a name in its parent, unless a root
+				  */
 		fn_object_copy(&ev->object, &w->dir);
 		fn_pathmap_lookup(s->map, &w->dir, &ev->parent, &ev->name);
 	}
-	if (bit == FN_DELETE_SELF)
-		ev->flags |= FN_EV_GONE;
 	fill_mode(s, ev);
 	return fn_source_emit(&s->base, ev);
 }
 
-static int emit_rename(struct fan_source *s, const struct fn_fan_record *rec, const struct sides *w)
+static void move_dir(struct fan_source *s, const struct fn_fan_record *rec, const struct sides *w)
+{
+	if (!w->object.has)
+		return;
+	if (rec->mask & (FN_RENAME | FN_CREATE) && rec->dir.present)
+		fn_pathmap_put(s->map, &w->object, &w->dir, rec->dir.name);
+	else if (rec->mask & FN_RENAME)
+		fn_pathmap_drop(s->map, &w->object);
+	else if (rec->mask & FN_DELETE)
+		fn_pathmap_pin(s->map, &w->object, false);
+	if (w->in && !s->roots[w->root].whole && (rec->mask & (FN_RENAME | FN_CREATE)))
+		fn_pathmap_pin(s->map, &w->object, true);
+}
+
+/* Our own walks open and read directories. */
+static uint64_t unwanted(const struct fan_source *s, const struct fn_fan_record *rec)
+{
+	if (rec->pid != s->self)
+		return 0;
+	if (s->flags & FN_SOURCE_NO_SELF)
+		return ~(uint64_t)0;
+	return rec->mask & FN_ISDIR ? FN_OPEN | FN_ACCESS | FN_CLOSE_NOWRITE : 0;
+}
+
+static uint64_t wanted_bits(const struct fan_source *s, const struct fn_fan_record *rec)
+{
+	uint64_t want = s->want | (s->want & RENAMES ? FN_RENAME : 0);
+
+	return rec->mask & want & ~unwanted(s, rec) & ~(uint64_t)FN_ISDIR;
+}
+
+static void fill_rename(struct fan_source *s, const struct fn_fan_record *rec,
+			const struct sides *w)
 {
 	struct fn_event *ev = &s->ev;
 
@@ -127,6 +158,7 @@ static int emit_rename(struct fan_source *s, const struct fn_fan_record *rec, co
 		ev->name = rec->dir.name;
 		ev->path = w->path;
 		ev->root = w->root;
+		fill_mode(s, ev);
 	}
 	if (w->old_in) {
 		fn_object_copy(&ev->old_parent, &w->old_dir);
@@ -139,9 +171,51 @@ static int emit_rename(struct fan_source *s, const struct fn_fan_record *rec, co
 	}
 	if (!w->in || !w->old_in)
 		ev->flags |= FN_EV_PARTIAL;
-	if (w->in)
-		fill_mode(s, ev);
-	return fn_source_emit(&s->base, ev);
+}
+
+static bool same_place(const struct fn_fan_fid *a, const struct fn_fan_fid *b)
+{
+	return a->present && b->present && a->len == b->len && a->fsid == b->fsid &&
+	       memcmp(a->handle, b->handle, a->len) == 0 && a->name.len == b->name.len &&
+	       memcmp(a->name.data, b->name.data, a->name.len) == 0;
+}
+
+/* An exchange is two renames in a row, each the other's way back, of two objects. The second is
+ * then taken out of the buffer. */
+static bool take_way_back(struct fan_source *s, const struct fn_fan_record *rec,
+			  struct fn_fan_record *back)
+{
+	int n;
+
+	if (!rec->object.present || s->pos >= s->len)
+		return false;
+	n = fn_fan_parse(s->buf + s->pos, s->len - s->pos, back);
+	if (n < 0 || !(back->mask & FN_RENAME) || back->pid != rec->pid || !back->object.present ||
+	    !same_place(&rec->dir, &back->old_dir) || !same_place(&rec->old_dir, &back->dir) ||
+	    (rec->object.len == back->object.len &&
+	     memcmp(rec->object.handle, back->object.handle, rec->object.len) == 0))
+		return false;
+	s->pos += (size_t)n;
+	return true;
+}
+
+static int emit_rename(struct fan_source *s, const struct fn_fan_record *rec, const struct sides *w)
+{
+	struct fn_fan_record back;
+	struct sides v = {.root = w->old_root};
+
+	if (!(wanted_bits(s, rec) & FN_RENAME))
+		return 0;
+	fill_rename(s, rec, w);
+	if (w->in && w->old_in && take_way_back(s, rec, &back)) {
+		fn_fan_object(&v.object, &back.object);
+		fn_object_copy(&v.dir, &w->old_dir);
+		if (back.mask & FN_ISDIR)
+			move_dir(s, &back, &v);
+		s->ev.flags |= FN_EV_EXCHANGE;
+		fn_object_copy(&s->ev.target, &v.object);
+	}
+	return fn_source_emit(&s->base, &s->ev);
 }
 
 static bool present_now(struct fan_source *s, const struct sides *w)
@@ -151,7 +225,7 @@ static bool present_now(struct fan_source *s, const struct sides *w)
 	bool there;
 
 	fn_object_clear(&now);
-	there = path && fn_object_handle_at(&now, s->roots[w->root].fd, path, 0, NULL) == 0;
+	there = path && fn_object_handle_at(&now, fan_root_fd(s, w->root), path, 0, NULL) == 0;
 	free(path);
 	now.fsid = w->object.fsid;
 	return there && (!w->object.has || fn_object_equal(&now, &w->object));
@@ -185,60 +259,16 @@ static int appeared(struct fan_source *s, const struct fn_fan_record *rec, const
 	return 0;
 }
 
-static void move_dir(struct fan_source *s, const struct fn_fan_record *rec, const struct sides *w)
-{
-	if (!w->object.has)
-		return;
-	if (rec->mask & (FN_RENAME | FN_CREATE) && rec->dir.present)
-		fn_pathmap_put(s->map, &w->object, &w->dir, rec->dir.name);
-	else if (rec->mask & FN_RENAME)
-		fn_pathmap_drop(s->map, &w->object);
-	else if (rec->mask & FN_DELETE)
-		fn_pathmap_pin(s->map, &w->object, false);
-	if (w->in && !s->roots[w->root].whole && (rec->mask & (FN_RENAME | FN_CREATE)))
-		fn_pathmap_pin(s->map, &w->object, true);
-}
-
-/* Our own walks open and read directories. */
-static uint64_t unwanted(const struct fan_source *s, const struct fn_fan_record *rec)
-{
-	if (rec->pid != s->self)
-		return 0;
-	if (s->flags & FN_SOURCE_NO_SELF)
-		return ~(uint64_t)0;
-	return rec->mask & FN_ISDIR ? FN_OPEN | FN_ACCESS | FN_CLOSE_NOWRITE : 0;
-}
-
-static bool is_root(const struct fan_source *s, const struct fn_object *o)
-{
-	for (size_t i = 0; i < s->nroots; i++)
-		if (fn_object_equal(&s->roots[i].object, o))
-			return true;
-	return false;
-}
-
-static uint64_t wanted_bits(const struct fan_source *s, const struct fn_fan_record *rec,
-			    const struct sides *w)
-{
-	uint64_t want = s->want | (s->want & RENAMES ? FN_RENAME : 0);
-	uint64_t mask = rec->mask & want & ~unwanted(s, rec) & ~(uint64_t)FN_ISDIR;
-
-	if (!is_root(s, w->object.has ? &w->object : &w->dir))
-		return mask & ~(uint64_t)(FN_DELETE_SELF | FN_MOVE_SELF);
-	return mask | (rec->mask & FN_DELETE_SELF);
-}
-
 static int emit_all(struct fan_source *s, const struct fn_fan_record *rec, const struct sides *w)
 {
-	uint64_t bits = wanted_bits(s, rec, w), bit;
+	uint64_t bits = wanted_bits(s, rec), bit;
 	bool both = (bits & FN_CREATE) && (bits & FN_DELETE), known = false;
 	int rc = 0;
 
 	if (!w->in)
 		return 0;
 	if (rec->dir.name.len && rec->mask & (FN_CREATE | FN_DELETE))
-		known = fn_seen_take(&s->seen,
-				     fn_seen_key(fn_object_hash(&w->dir), rec->dir.name));
+		known = fn_seen_take(&s->seen, fn_seen_key(fn_object_hash(&w->dir), rec->dir.name));
 	if (known)
 		bits &= ~(uint64_t)FN_CREATE;
 	both = both && present_now(s, w);
@@ -275,17 +305,13 @@ int fan_record(struct fan_source *s, const struct fn_fan_record *rec)
 	w.in = place(s, &rec->dir, &w.dir, &s->path, &w.path, &w.root);
 	if (!w.in && !w.old_in)
 		w.in = place_file_root(s, &w);
+	if (rec->old_dir.present && s->seen.count)
+		fn_seen_take(&s->seen, fn_seen_key(fn_object_hash(&w.old_dir), rec->old_dir.name));
 	if (rec->mask & FN_ISDIR && rec->mask & FN_DIRENT_EVENTS)
 		move_dir(s, rec, &w);
 	if (!w.in && !w.old_in)
 		return 0;
-	if (rec->mask & FN_RENAME) {
-		if (!(wanted_bits(s, rec, &w) & FN_RENAME))
-			rc = 0;
-		else
-			rc = emit_rename(s, rec, &w);
-	} else
-		rc = emit_all(s, rec, &w);
+	rc = rec->mask & FN_RENAME ? emit_rename(s, rec, &w) : emit_all(s, rec, &w);
 	if (rec->mask & FN_ISDIR && rec->mask & (FN_CREATE | FN_RENAME))
 		appeared(s, rec, &w);
 	return rc;

@@ -2,14 +2,18 @@
 #ifndef FN_SOURCE_FANOTIFY_IMPL_H
 #define FN_SOURCE_FANOTIFY_IMPL_H
 
+#include <limits.h>
+
 #include "object/pathmap.h"
 #include "source/fanotify_parse.h"
 #include "source/seen.h"
 #include "source/source_impl.h"
 
 struct fan_root {
-	int fd;
+	char *path, *mount_path; /* where it was at the start, and the top of its mount */
+	int fd;                  /* fan_root_fd() */
 	int mount_id;
+	int wd; /* of the guard */
 	struct fn_object object;
 	bool dir;
 	bool whole; /* under a mark of its whole file system */
@@ -18,6 +22,7 @@ struct fan_root {
 struct fan_source {
 	struct fn_source base;
 	int fd;
+	int guard_fd, poll_fd;
 	int self; /* our pid */
 	unsigned flags;
 	uint64_t want; /* what the caller asked for */
@@ -41,6 +46,14 @@ struct fan_source {
 	struct fn_event ev;
 	struct fn_source_stats stats;
 };
+
+/* fanotify_root.c */
+int fan_open_guard(struct fan_source *s);
+int fan_open_roots(struct fan_source *s, const char *path, size_t i);
+int fan_root_fd(struct fan_source *s, int root); /* borrowed for this round, or -ESTALE */
+void fan_close_roots(struct fan_source *s);
+int fan_read_guard(struct fan_source *s);
+int fan_fd_path(int fd, char path[PATH_MAX]);
 
 /* fanotify_dir.c */
 int fan_mark_root(struct fan_source *s, size_t root);

@@ -2,4 +2,9 @@
 #include "source/source_impl.h"
 #include <errno.h>
 int fn_source_inotify(struct fn_source **src, const struct fn_source_opts *opts, int *bad)
-{ (void)src;(void)opts;(void)bad; return -ENOSYS; }
+{
+	(void)src;
+	(void)opts;
+	(void)bad;
+	return -ENOSYS;
+}

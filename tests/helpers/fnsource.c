@@ -27,7 +27,8 @@ static int print(const struct fn_event *ev, void *arg)
 	if (ev->flags & FN_EV_EXCHANGE)
 		printf(" exchange");
 	if (ev->old_path.data)
-		printf(" %d:'%.*s' ->", ev->old_root ? ev->old_root - 1 : ev->root, (int)ev->old_path.len, ev->old_path.data);
+		printf(" %d:'%.*s' ->", ev->old_root ? ev->old_root - 1 : ev->root,
+		       (int)ev->old_path.len, ev->old_path.data);
 	if (ev->path.data)
 		printf(" %d:'%.*s'", ev->root, (int)ev->path.len, ev->path.data);
 	putchar('\n');
