@@ -232,4 +232,4 @@ dist:
 clean:
 	rm -rf build build-* dist
 
--include $(shell test -d $(BUILD) && find $(BUILD) -name '*.d')
+-include $(shell test -d $(BUILD) && find $(BUILD) -name '*.d' -type f)
