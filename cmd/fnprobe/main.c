@@ -2,6 +2,7 @@
 /* fnprobe: what a kernel, a mount, a FUSE server can really do. */
 #include "fnprobe/fnprobe.h"
 #include "probe/child.h"
+#include "probe/peer.h"
 
 #include <ctype.h>
 #include <errno.h>
@@ -20,8 +21,14 @@ static int run_kernel(struct fn_facts *f, const struct args *a, int64_t timeout_
 	return fn_probe_kernel(f, timeout_ns);
 }
 
+static int run_server(struct fn_facts *f, const struct args *a, int64_t timeout_ns)
+{
+	return fn_probe_server(f, a->operands + 1, a->as, timeout_ns);
+}
+
 static const struct probe probes[] = {
 	{"kernel", 'k', 0, NULL, "fuse", 2 * SECOND, run_kernel},
+	{"server", 's', -1, "COMMAND", "protocol", 2 * SECOND, run_server},
 };
 #define NPROBES (sizeof(probes) / sizeof(probes[0]))
 
@@ -131,6 +138,7 @@ static const struct probe *find_probe(const char *name)
 /* What only some probes take must not be passed over in silence. */
 static int check_operands(const struct probe *p, const struct args *a)
 {
+	struct fn_init_offer offer;
 	int n = 0;
 
 	while (a->operands[n + 1])
@@ -141,6 +149,8 @@ static int check_operands(const struct probe *p, const struct args *a)
 				  : fn_usage("%s takes no operand", p->name);
 	if (a->as && p->letter != 's' && p->letter != 'v')
 		return fn_usage("--as is for server and vhost-user");
+	if (a->as && fn_peer_offer(&offer, a->as))
+		return fn_usage("--as: '%s' is neither a version 7.N nor a dialect", a->as);
 	if ((a->backing || a->remote) && p->letter != 'e')
 		return fn_usage("--backing and --remote are for events");
 	if (a->backing && a->remote)

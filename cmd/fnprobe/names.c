@@ -2,6 +2,7 @@
 #include "fnprobe/fnprobe.h"
 #include "probe/init.h"
 
+#include <ctype.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -44,6 +45,26 @@ static bool each_dialect(name_cb cb, void *arg)
 	return false;
 }
 
+static bool each_op(name_cb cb, void *arg)
+{
+	char name[FN_FACT_NAME_MAX], what[96];
+	struct fn_fact_desc desc = {name, "opcodes", "sv", what};
+	const struct fn_wire_op *op;
+
+	for (size_t i = 0; (op = fn_wire_op_at(i)); i++) {
+		if (op->code == 26 || op->code > 64 || op->dialect != FN_DIALECT_mainline)
+			continue;
+		snprintf(name, sizeof(name), "op_%s", op->name);
+		for (char *p = name; *p; p++)
+			*p = (char)tolower((unsigned char)*p);
+		snprintf(what, sizeof(what), "opcode FUSE_%s, %u, since 7.%u", op->name, op->code,
+			 op->since);
+		if (cb(&desc, arg))
+			return true;
+	}
+	return false;
+}
+
 static bool each_name(name_cb cb, void *arg)
 {
 	size_t n;
@@ -52,7 +73,7 @@ static bool each_name(name_cb cb, void *arg)
 	for (size_t i = 0; i < n; i++)
 		if (cb(&table[i], arg))
 			return true;
-	return each_dialect(cb, arg) || each_flag(cb, arg);
+	return each_dialect(cb, arg) || each_flag(cb, arg) || each_op(cb, arg);
 }
 
 static bool print_name(const struct fn_fact_desc *desc, void *arg)

@@ -89,6 +89,11 @@ static void put_flag(struct fn_facts *f, unsigned bit, enum fn_fact_state state,
 	fact->declined = declined;
 }
 
+void fn_probe_put_wanted(struct fn_facts *f, unsigned bit, const char *reason, const char *how)
+{
+	put_flag(f, bit, FN_FACT_WANTED, false, reason, how);
+}
+
 /* A bit without a name is shown only when somebody set it. */
 static bool shown(unsigned bit, uint64_t set)
 {
@@ -210,7 +215,22 @@ int fn_probe_init_offer(struct fn_facts *f, struct fn_init_offer *offer, const v
 	return 0;
 }
 
-/* The reply's numbers: every member of the struct that facts.def knows by the same name. */
+/* These are the names of flags too. */
+static const char *member_fact(const char *member)
+{
+	static const char *const other[][2] = {
+		{"max_pages", "request_pages"},
+		{"map_alignment", "dax_alignment"},
+		{"request_timeout", "server_timeout"},
+	};
+
+	for (size_t i = 0; i < sizeof(other) / sizeof(other[0]); i++)
+		if (!strcmp(other[i][0], member))
+			return other[i][1];
+	return member;
+}
+
+/* The reply's numbers: every member of the struct that facts.def has a fact for. */
 static void put_members(struct fn_facts *f, const uint8_t *body, size_t len, const char *how)
 {
 	const struct fn_wire_struct *s = &fn_wire_structs[FN_STRUCT_init_out];
@@ -223,8 +243,9 @@ static void put_members(struct fn_facts *f, const uint8_t *body, size_t len, con
 		if ((size_t)m->offset + m->size > len || m->fmt == FN_FMT_PAD)
 			continue;
 		for (size_t k = 0; k < n; k++)
-			if (!strcmp(table[k].name, m->name) && strchr(table[k].probes, 's'))
-				fn_fact_u64(f, m->name, how, fn_wire_get(m, body, false));
+			if (!strcmp(table[k].name, member_fact(m->name)) &&
+			    strchr(table[k].probes, 's'))
+				fn_fact_u64(f, table[k].name, how, fn_wire_get(m, body, false));
 	}
 }
 

@@ -27,6 +27,9 @@ int fn_probe_init_reply(struct fn_facts *f, const struct fn_init_offer *offer, u
 /* No INIT was seen: unknown, all of it. */
 void fn_probe_init_unseen(struct fn_facts *f, const char *reason);
 
+/* A bit that was not offered now, and is taken by the same server where it is. */
+void fn_probe_put_wanted(struct fn_facts *f, unsigned bit, const char *reason, const char *how);
+
 /* The names of the facts for a bit of INIT's flags, and for a dialect's remote fsnotify. */
 void fn_probe_flag_name(char name[FN_FACT_NAME_MAX], unsigned bit);
 void fn_probe_dialect_name(char name[FN_FACT_NAME_MAX], enum fn_dialect dialect);

@@ -21,4 +21,7 @@ struct fn_probe_mount_opts {
 };
 int fn_probe_mount(struct fn_facts *f, const struct fn_probe_mount_opts *opts, int64_t timeout_ns);
 
+/* Starts a libfuse3 server with a socket in place of /dev/fuse. as: see fn_peer_offer(). */
+int fn_probe_server(struct fn_facts *f, char *const *command, const char *as, int64_t timeout_ns);
+
 #endif
