@@ -11,6 +11,8 @@ PKGCONFIGDIR   ?= $(LIBDIR)/pkgconfig
 BASHCOMPDIR    ?= $(PREFIX)/share/bash-completion/completions
 ZSHCOMPDIR     ?= $(PREFIX)/share/zsh/site-functions
 FISHCOMPDIR    ?= $(PREFIX)/share/fish/vendor_completions.d
+UNITDIR        ?= $(PREFIX)/lib/systemd/system
+DOCDIR         ?= $(PREFIX)/share/doc/fnutils
 DESTDIR        ?=
 
 CC         ?= cc
@@ -58,6 +60,7 @@ FNGEN     := $(BUILD)/fngen
 MAN_SRC   := $(sort $(wildcard man/*.scd))
 MAN       := $(MAN_SRC:man/%.scd=$(BUILD)/man/%)
 COMPLETIONS := $(foreach c,$(CMDS),completions/bash/$(c) completions/zsh/_$(c) completions/fish/$(c).fish)
+UNITS     := $(patsubst packaging/systemd/%.in,$(BUILD)/systemd/%,$(wildcard packaging/systemd/*.in))
 UNIT_SRC  := $(sort $(wildcard tests/unit/*.c))
 UNIT      := $(UNIT_SRC:tests/unit/%.c=$(BUILD)/tests/unit/%)
 FUZZ_SRC  := $(sort $(wildcard tests/fuzz/*.c))
@@ -72,7 +75,7 @@ BENCH     := $(BENCH_SRC:tests/bench/%.c=$(BUILD)/tests/bench/%)
 .PHONY: all lib man completions install uninstall clean deps demo check check-fast check-san check-tsan \
 	check-build check-guests bench lint format dist static tests-build fuzz-build
 
-all: lib $(BINS) man
+all: lib $(BINS) man $(UNITS)
 
 lib: $(LIBSO) $(LIBA) $(BUILD)/fnotify.pc
 
@@ -93,10 +96,18 @@ $(LIBSO): $(LIB_OBJ) lib/fnotify.map
 	$(Q)ln -sf libfnotify.so.$(VERSION) $(BUILD)/libfnotify.so.$(SOMAJOR)
 	$(Q)ln -sf libfnotify.so.$(SOMAJOR) $(BUILD)/libfnotify.so
 
-$(BUILD)/fnotify.pc: lib/fnotify.pc.in Makefile
+# Files that name where things are installed follow PREFIX, also when it changes.
+PATHS := -e 's|@PREFIX@|$(PREFIX)|g' -e 's|@LIBDIR@|$(LIBDIR)|g' -e 's|@BINDIR@|$(BINDIR)|g' \
+	-e 's|@INCLUDEDIR@|$(INCLUDEDIR)|g' -e 's|@VERSION@|$(VERSION)|g'
+.PHONY: paths
+$(BUILD)/paths: paths
 	@mkdir -p $(@D)
-	$(Q)sed -e 's|@PREFIX@|$(PREFIX)|g' -e 's|@LIBDIR@|$(LIBDIR)|g' \
-		-e 's|@INCLUDEDIR@|$(INCLUDEDIR)|g' -e 's|@VERSION@|$(VERSION)|g' $< > $@
+	@echo "$(PATHS)" | cmp -s - $@ || echo "$(PATHS)" > $@
+$(BUILD)/fnotify.pc: lib/fnotify.pc.in $(BUILD)/paths
+	$(Q)sed $(PATHS) $< > $@
+$(BUILD)/systemd/%: packaging/systemd/%.in $(BUILD)/paths
+	@mkdir -p $(@D)
+	$(Q)sed $(PATHS) $< > $@
 
 # A command is every C file in its folder, over the library.
 define command_rule
@@ -214,6 +225,9 @@ install: all
 	install -m 644 $(LIBA) $(DESTDIR)$(LIBDIR)
 	install -m 644 lib/fnotify.h $(DESTDIR)$(INCLUDEDIR)
 	install -m 644 $(BUILD)/fnotify.pc $(DESTDIR)$(PKGCONFIGDIR)
+	install -d $(DESTDIR)$(UNITDIR) $(DESTDIR)$(DOCDIR)
+	install -m 644 $(UNITS) $(DESTDIR)$(UNITDIR)
+	install -m 644 README.md NEWS $(wildcard packaging/systemd/*.example) $(DESTDIR)$(DOCDIR)
 	for m in $(MAN); do s=$${m##*.}; install -D -m 644 $$m $(DESTDIR)$(MANDIR)/man$$s/$$(basename $$m); done
 	for c in $(CMDS); do install -m 644 completions/bash/$$c $(DESTDIR)$(BASHCOMPDIR)/$$c; \
 		install -m 644 completions/zsh/_$$c $(DESTDIR)$(ZSHCOMPDIR)/_$$c; \
@@ -223,6 +237,8 @@ uninstall:
 	rm -f $(CMDS:%=$(DESTDIR)$(BINDIR)/%) $(DESTDIR)$(LIBDIR)/libfnotify.* $(DESTDIR)$(INCLUDEDIR)/fnotify.h \
 		$(DESTDIR)$(PKGCONFIGDIR)/fnotify.pc $(CMDS:%=$(DESTDIR)$(BASHCOMPDIR)/%) \
 		$(CMDS:%=$(DESTDIR)$(ZSHCOMPDIR)/_%) $(CMDS:%=$(DESTDIR)$(FISHCOMPDIR)/%.fish)
+	rm -rf $(DESTDIR)$(DOCDIR)
+	rm -f $(patsubst $(BUILD)/systemd/%,$(DESTDIR)$(UNITDIR)/%,$(UNITS))
 	for m in $(notdir $(MAN)); do rm -f $(DESTDIR)$(MANDIR)/man$${m##*.}/$$m; done
 
 dist:
