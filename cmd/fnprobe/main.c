@@ -26,9 +26,15 @@ static int run_server(struct fn_facts *f, const struct args *a, int64_t timeout_
 	return fn_probe_server(f, a->operands + 1, a->as, timeout_ns);
 }
 
+static int run_vhost_user(struct fn_facts *f, const struct args *a, int64_t timeout_ns)
+{
+	return fn_probe_vhost_user(f, a->operands[1], a->as, a->no_connect, timeout_ns);
+}
+
 static const struct probe probes[] = {
 	{"kernel", 'k', 0, NULL, "fuse", 2 * SECOND, run_kernel},
 	{"server", 's', -1, "COMMAND", "protocol", 2 * SECOND, run_server},
+	{"vhost-user", 'v', 1, "SOCKET", "protocol", 2 * SECOND, run_vhost_user},
 };
 #define NPROBES (sizeof(probes) / sizeof(probes[0]))
 
@@ -171,7 +177,7 @@ static int verdict(const struct fn_facts *f, const struct probe *p, const struct
 		return -1;
 	if (a->require || a->require_not)
 		return requirements(f, a);
-	fact = fn_facts_find(f, p->principal);
+	fact = fn_facts_find(f, a->no_connect ? "socket_owner" : p->principal);
 	return fact ? fn_fact_holds(fact) : 1;
 }
 

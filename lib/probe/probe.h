@@ -24,4 +24,8 @@ int fn_probe_mount(struct fn_facts *f, const struct fn_probe_mount_opts *opts, i
 /* Starts a libfuse3 server with a socket in place of /dev/fuse. as: see fn_peer_offer(). */
 int fn_probe_server(struct fn_facts *f, char *const *command, const char *as, int64_t timeout_ns);
 
+/* A running vhost-user back-end for virtiofs. It serves one connection; this is it. */
+int fn_probe_vhost_user(struct fn_facts *f, const char *path, const char *as, bool no_connect,
+			int64_t timeout_ns);
+
 #endif
