@@ -39,6 +39,7 @@ enum fn_event_flags {
 	FN_EV_PARTIAL = 1 << 3,   /* half a rename: the side that is empty is not known */
 	FN_EV_EXCHANGE = 1 << 4,  /* a rename that swapped two names */
 	FN_EV_GONE = 1 << 5, /* a watch, a connection or a file system ended: no more from there */
+	FN_EV_TARGET_DIR = 1 << 6, /* target is a directory (ISDIR speaks of object) */
 };
 
 /* Bytes, not NUL-terminated by promise; data is NULL when absent. Names hold no '/' and no NUL. */

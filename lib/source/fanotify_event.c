@@ -213,6 +213,8 @@ static int emit_rename(struct fan_source *s, const struct fn_fan_record *rec, co
 		if (back.mask & FN_ISDIR)
 			move_dir(s, &back, &v);
 		s->ev.flags |= FN_EV_EXCHANGE;
+		if (back.mask & FN_ISDIR)
+			s->ev.flags |= FN_EV_TARGET_DIR;
 		fn_object_copy(&s->ev.target, &v.object);
 	}
 	return fn_source_emit(&s->base, &s->ev);
