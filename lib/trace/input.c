@@ -137,7 +137,10 @@ static const char *decompressor(const uint8_t *p, size_t n)
 		return "gzip";
 	if (n >= 4 && !memcmp(p, "\x28\xb5\x2f\xfd", 4))
 		return "zstd";
-	if (n >= 6 && !memcmp(p, "\xfd" "7zXZ\0", 6))
+	if (n >= 6 && !memcmp(p,
+			      "\xfd"
+			      "7zXZ\0",
+			      6))
 		return "xz";
 	return NULL;
 }

@@ -9,8 +9,8 @@
 #include <sys/types.h>
 
 struct fn_input {
-	int fd;      /* -1: memory */
-	int watch;   /* inotify descriptor of a followed file, or -1 */
+	int fd;        /* -1: memory */
+	int watch;     /* inotify descriptor of a followed file, or -1 */
 	pid_t pids[2]; /* decompressor and who feeds it; 0: none */
 	uint8_t *buf;
 	size_t cap, head, tail;

@@ -10,8 +10,8 @@ struct fusedump {
 
 struct record {
 	size_t total;
-	size_t msg, msg_len;   /* offsets from the record's beginning */
-	size_t time, ours;     /* 0: not there */
+	size_t msg, msg_len; /* offsets from the record's beginning */
+	size_t time, ours;   /* 0: not there */
 	size_t ours_len;
 };
 
@@ -49,7 +49,7 @@ static enum scan scan_record(struct fn_trace *t, bool swap, struct record *r)
 		return SCAN_SHORT;
 	if (*fn_input_ptr(&t->in) != 'R' && *fn_input_ptr(&t->in) != 'W')
 		return SCAN_BAD;
-	count = fn_ld32(fn_input_ptr(&t->in) + 1, swap);
+	count = fn_get_u32(fn_input_ptr(&t->in) + 1, swap);
 	if (count == 0)
 		return SCAN_BAD;
 	if (count <= FUSEDUMP_MAX_ITEMS)
@@ -61,11 +61,11 @@ static enum scan scan_record(struct fn_trace *t, bool swap, struct record *r)
 
 		if (!have(t, at + 4))
 			return SCAN_SHORT;
-		len = fn_ld32(fn_input_ptr(&t->in) + at, swap);
-		if (len < (last ? FN_OUT_HEADER : 4) ||
+		len = fn_get_u32(fn_input_ptr(&t->in) + at, swap);
+		if (len < (last ? FN_WIRE_OUT_HEADER : 4) ||
 		    len > (last ? t->max_message : FUSEDUMP_MAX_META))
 			return SCAN_BAD;
-		if (!have(t, at + (last ? FN_OUT_HEADER : len)))
+		if (!have(t, at + (last ? FN_WIRE_OUT_HEADER : len)))
 			return SCAN_SHORT;
 		if (!last)
 			note_item(t, r, at, len, (int)i);
@@ -117,8 +117,8 @@ static int resync(struct fn_trace *t, struct fusedump *s, const char *why)
 
 static void apply_time(const uint8_t *p, bool swap, struct fn_trace_msg *m)
 {
-	uint64_t sec = fn_ld64(p + 4, swap);
-	uint32_t nsec = fn_ld32(p + 12, swap);
+	uint64_t sec = fn_get_u64(p + 4, swap);
+	uint32_t nsec = fn_get_u32(p + 12, swap);
 
 	if (sec < INT64_MAX / 1000000000 && nsec < 1000000000)
 		m->time = (int64_t)(sec * 1000000000 + nsec);
@@ -126,12 +126,12 @@ static void apply_time(const uint8_t *p, bool swap, struct fn_trace_msg *m)
 
 static void apply_ours(const uint8_t *p, bool swap, struct fn_trace_msg *m)
 {
-	uint32_t have_bytes = fn_ld32(p + 24, swap);
+	uint32_t have_bytes = fn_get_u32(p + 24, swap);
 
-	m->flags |= fn_ld16(p + 10, swap) & (FN_MSG_SWAP - 1);
-	m->conn = fn_ld32(p + 12, swap);
-	m->tid = (int32_t)fn_ld32(p + 16, swap);
-	m->refused = (int32_t)fn_ld32(p + 20, swap);
+	m->flags |= fn_get_u16(p + 10, swap) & (FN_MSG_SWAP - 1);
+	m->conn = fn_get_u32(p + 12, swap);
+	m->tid = (int32_t)fn_get_u32(p + 16, swap);
+	m->refused = (int32_t)fn_get_u32(p + 20, swap);
 	if (have_bytes < m->have) {
 		m->have = have_bytes;
 		m->flags |= FN_MSG_CUT;
@@ -186,7 +186,7 @@ static int chain(const uint8_t *p, size_t n, bool swap)
 	int records = 0;
 
 	while (n >= 5 && records < 8) {
-		uint32_t count = fn_ld32(p + 1, swap), len;
+		uint32_t count = fn_get_u32(p + 1, swap), len;
 		size_t at = count <= FUSEDUMP_MAX_ITEMS ? 5 : 1;
 
 		if ((*p != 'R' && *p != 'W') || !count)
@@ -194,7 +194,7 @@ static int chain(const uint8_t *p, size_t n, bool swap)
 		for (uint32_t i = count <= FUSEDUMP_MAX_ITEMS ? count : 1; i > 0; i--, at += len) {
 			if (at + 4 > n)
 				return records + 1;
-			len = fn_ld32(p + at, swap);
+			len = fn_get_u32(p + at, swap);
 			if (len < 4 || len > FN_TRACE_MSG_MAX)
 				return 0;
 		}

@@ -28,7 +28,7 @@ static bool request(struct fn_cursor c, struct fn_trace_msg *m)
 
 	if (!fn_cur_after(&c, '(') || !fn_cur_u64(&c, &opcode) || opcode > UINT32_MAX ||
 	    !number_after(&c, "nodeid:", &nodeid) || !number_after(&c, "insize:", &len) ||
-	    len > UINT32_MAX || len < FN_IN_HEADER)
+	    len > UINT32_MAX || len < FN_WIRE_IN_HEADER)
 		return false;
 	m->kind = FN_MSG_REQUEST;
 	m->opcode = (uint32_t)opcode;
@@ -55,7 +55,7 @@ static bool reply(struct fn_cursor c, struct fn_trace_msg *m)
 	} else if (!fn_cur_eat_str(&c, "success")) {
 		return false;
 	}
-	if (!number_after(&c, "outsize:", &len) || len > UINT32_MAX || len < FN_OUT_HEADER)
+	if (!number_after(&c, "outsize:", &len) || len > UINT32_MAX || len < FN_WIRE_OUT_HEADER)
 		return false;
 	m->kind = FN_MSG_REPLY;
 	m->error = (int32_t)error;
@@ -69,7 +69,7 @@ static bool notify(struct fn_cursor c, struct fn_trace_msg *m)
 	uint64_t code, len;
 
 	if (!number_after(&c, "code=", &code) || !number_after(&c, "length=", &len) ||
-	    code > INT32_MAX || len > UINT32_MAX || len < FN_OUT_HEADER)
+	    code > INT32_MAX || len > UINT32_MAX || len < FN_WIRE_OUT_HEADER)
 		return false;
 	m->kind = FN_MSG_NOTIFY;
 	m->error = (int32_t)code;

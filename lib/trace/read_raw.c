@@ -25,14 +25,14 @@ static void find_order(struct fn_trace *t, struct raw *s)
 /* Two plausible headers in a row, where there are two, are taken for a boundary. */
 static bool boundary(struct fn_trace *t, bool swap)
 {
-	size_t n = fn_input_need(&t->in, FN_OUT_HEADER);
+	size_t n = fn_input_need(&t->in, FN_WIRE_OUT_HEADER);
 	uint32_t len;
 
-	if (n < FN_OUT_HEADER || !plausible(fn_input_ptr(&t->in), n, swap, t->max_message))
+	if (n < FN_WIRE_OUT_HEADER || !plausible(fn_input_ptr(&t->in), n, swap, t->max_message))
 		return false;
-	len = fn_ld32(fn_input_ptr(&t->in), swap);
-	n = fn_input_need(&t->in, (size_t)len + FN_OUT_HEADER);
-	if (n < (size_t)len + FN_OUT_HEADER)
+	len = fn_get_u32(fn_input_ptr(&t->in), swap);
+	n = fn_input_need(&t->in, (size_t)len + FN_WIRE_OUT_HEADER);
+	if (n < (size_t)len + FN_WIRE_OUT_HEADER)
 		return n == len;
 	return plausible(fn_input_ptr(&t->in) + len, n - len, swap, t->max_message);
 }
@@ -51,18 +51,18 @@ static int resync(struct fn_trace *t, const struct raw *s, const char *why)
 static int next(struct fn_trace *t, struct fn_trace_msg *m)
 {
 	struct raw *s = t->state;
-	size_t n = fn_input_need(&t->in, FN_OUT_HEADER);
+	size_t n = fn_input_need(&t->in, FN_WIRE_OUT_HEADER);
 	uint32_t len;
 
 	if (n == 0)
 		return 0;
-	if (n < FN_OUT_HEADER)
+	if (n < FN_WIRE_OUT_HEADER)
 		return resync(t, s, "message cut short");
 	if (!s->known_order)
 		find_order(t, s);
 	if (!plausible(fn_input_ptr(&t->in), n, s->swap, t->max_message))
 		return resync(t, s, "no message header");
-	len = fn_ld32(fn_input_ptr(&t->in), s->swap);
+	len = fn_get_u32(fn_input_ptr(&t->in), s->swap);
 	if (fn_input_need(&t->in, len) < len)
 		return resync(t, s, "message cut short");
 	m->offset = t->in.base;
@@ -80,8 +80,8 @@ static int chain(const uint8_t *p, size_t n, bool swap)
 {
 	int messages = 0;
 
-	while (n >= FN_OUT_HEADER && messages < 8) {
-		uint32_t len = fn_ld32(p, swap);
+	while (n >= FN_WIRE_OUT_HEADER && messages < 8) {
+		uint32_t len = fn_get_u32(p, swap);
 
 		if (!plausible(p, n, swap, FN_TRACE_MSG_MAX))
 			return 0;

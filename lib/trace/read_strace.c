@@ -37,9 +37,9 @@ struct fd_entry {
 
 struct strace {
 	struct fn_map threads, fds;
-	int64_t last_time;  /* of day, to find midnight */
+	int64_t last_time; /* of day, to find midnight */
 	int64_t day;
-	int64_t relative;   /* sum of -r */
+	int64_t relative; /* sum of -r */
 	bool in_long_line;
 };
 
@@ -201,7 +201,7 @@ static bool length_order(const struct call *c, uint32_t len, bool *swap)
 {
 	for (int i = 0; i < 2; i++) {
 		*swap = i;
-		if (c->data.len >= 4 && fn_ld32(c->data.bytes, i) == len)
+		if (c->data.len >= 4 && fn_get_u32(c->data.bytes, i) == len)
 			return true;
 	}
 	return false;
@@ -210,7 +210,7 @@ static bool length_order(const struct call *c, uint32_t len, bool *swap)
 /* Do the bytes look like a message, as nothing else tells? */
 static bool looks(const struct call *c, uint32_t len, bool swap)
 {
-	if (c->data.len < FN_OUT_HEADER || fn_ld32(c->data.bytes, swap) != len)
+	if (c->data.len < FN_WIRE_OUT_HEADER || fn_get_u32(c->data.bytes, swap) != len)
 		return false;
 	return (answers(c) ? fn_plausible_answer : fn_plausible_request)(c->data.bytes, c->data.len,
 									 swap, len);
@@ -237,15 +237,16 @@ static void note_splice(struct fn_trace *t, struct strace *s, struct call *c)
 	if (c->kind == FN_FD_FUSE || (c->kind == FN_FD_UNKNOWN && e && e->fuse)) {
 		note_unseen(t, th);
 		th->spliced = (uint32_t)c->result;
-	} else if (fn_cur_after(&a, ',') && fn_cur_after(&a, ',') &&
-		   fn_strace_fd(&a, &fd, &to) && to == FN_FD_FUSE) {
+	} else if (fn_cur_after(&a, ',') && fn_cur_after(&a, ',') && fn_strace_fd(&a, &fd, &to) &&
+		   to == FN_FD_FUSE) {
 		t->unseen += !th->answering;
 		th->answering = false;
 	}
 }
 
 /* 1: a message in m; 0: none; FN_TRACE_BAD. */
-static int take_message(struct fn_trace *t, struct strace *s, struct call *c, struct fn_trace_msg *m)
+static int take_message(struct fn_trace *t, struct strace *s, struct call *c,
+			struct fn_trace_msg *m)
 {
 	const struct fd_entry *e = fd_get(s, c->fd, (uint32_t)c->line.tid);
 	struct thread *th = fn_map_get(&s->threads, 0, (uint32_t)c->line.tid);
@@ -255,11 +256,13 @@ static int take_message(struct fn_trace *t, struct strace *s, struct call *c, st
 	bool swap = false;
 
 	if (c->what == FN_CALL_VMSPLICE && c->data.len >= 4)
-		len = fn_ld32(c->data.bytes, false);
-	if (c->kind == FN_FD_OTHER || (!sure && !looks(c, len, length_order(c, len, &swap) && swap)))
+		len = fn_get_u32(c->data.bytes, false);
+	if (c->kind == FN_FD_OTHER ||
+	    (!sure && !looks(c, len, length_order(c, len, &swap) && swap)))
 		return 0;
 	if (!length_order(c, len, &swap))
-		return fn_trace_bad(t, m->offset, "%zu bytes on fd %lld do not begin with that length",
+		return fn_trace_bad(t, m->offset,
+				    "%zu bytes on fd %lld do not begin with that length",
 				    c->data.total, (long long)c->fd);
 	m->data = c->data.bytes;
 	m->have = (uint32_t)(c->data.len < len ? c->data.len : len);

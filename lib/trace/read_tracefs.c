@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
  * The kernel's tracepoints as tracefs prints them:
- *	  ls-123     [001] .....  1234.567890: fuse_request_send: connection 52 req 2 opcode 26 (FUSE_INIT) len 104
- *	  srv-45     [001] .....  1234.567999: fuse_request_end: connection 52 req 2 len 80 error 0
+ *	  ls-123     [001] .....  1234.567890: fuse_request_send: connection 52 req 2 opcode 26
+ *(FUSE_INIT) len 104 srv-45     [001] .....  1234.567999: fuse_request_end: connection 52 req 2 len
+ *80 error 0
  */
 #include <string.h>
 
@@ -50,7 +51,8 @@ static bool send(struct fn_cursor c, struct fn_trace_msg *m)
 
 	if (!word_number(&c, "connection", &conn) || !word_number(&c, "req", &unique) ||
 	    !word_number(&c, "opcode", &opcode) || !fn_cur_after(&c, ')') ||
-	    !word_number(&c, "len", &len) || opcode > UINT32_MAX || len > UINT32_MAX)
+	    !word_number(&c, "len", &len) || opcode > UINT32_MAX || len > UINT32_MAX ||
+	    len < FN_WIRE_IN_HEADER)
 		return false;
 	m->kind = FN_MSG_REQUEST;
 	m->conn = (uint32_t)conn;
@@ -78,7 +80,8 @@ static bool end(struct fn_cursor c, struct fn_trace_msg *m)
 	m->conn = (uint32_t)conn;
 	m->unique = unique;
 	m->error = (int32_t)error;
-	m->len = (uint32_t)len;
+	/* An aborted request has no length. */
+	m->len = len < FN_WIRE_OUT_HEADER ? FN_WIRE_OUT_HEADER : (uint32_t)len;
 	return true;
 }
 

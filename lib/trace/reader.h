@@ -5,6 +5,7 @@
 
 #include "trace/input.h"
 #include "trace/trace.h"
+#include "wire/wire.h"
 
 struct fn_reader {
 	enum fn_trace_format format;
@@ -44,29 +45,6 @@ int fn_trace_next_line(struct fn_trace *t, struct fn_trace_msg *m,
 		       int (*parse)(const char *p, size_t len, struct fn_trace_msg *m));
 /* An INIT starts a connection, in formats that do not say. */
 void fn_trace_count_conn(struct fn_trace *t, struct fn_trace_msg *m);
-
-/* Bytes of either order. */
-static inline uint16_t fn_ld16(const uint8_t *p, bool swap)
-{
-	uint16_t v;
-
-	__builtin_memcpy(&v, p, 2);
-	return swap ? __builtin_bswap16(v) : v;
-}
-static inline uint32_t fn_ld32(const uint8_t *p, bool swap)
-{
-	uint32_t v;
-
-	__builtin_memcpy(&v, p, 4);
-	return swap ? __builtin_bswap32(v) : v;
-}
-static inline uint64_t fn_ld64(const uint8_t *p, bool swap)
-{
-	uint64_t v;
-
-	__builtin_memcpy(&v, p, 8);
-	return swap ? __builtin_bswap64(v) : v;
-}
 
 /* Could these 16 bytes or more begin a message of this direction, and of this length? */
 bool fn_plausible_request(const uint8_t *p, size_t n, bool swap, uint32_t max);

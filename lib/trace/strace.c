@@ -14,9 +14,9 @@ static const struct {
 	const char *name;
 	enum fn_strace_call call;
 } calls[] = {
-	{"read", FN_CALL_READ},		{"readv", FN_CALL_READV},	{"write", FN_CALL_WRITE},
-	{"writev", FN_CALL_WRITEV},	{"splice", FN_CALL_SPLICE},	{"vmsplice", FN_CALL_VMSPLICE},
-	{"open", FN_CALL_OPEN},		{"openat", FN_CALL_OPEN},	{"close", FN_CALL_CLOSE},
+	{"read", FN_CALL_READ},     {"readv", FN_CALL_READV},   {"write", FN_CALL_WRITE},
+	{"writev", FN_CALL_WRITEV}, {"splice", FN_CALL_SPLICE}, {"vmsplice", FN_CALL_VMSPLICE},
+	{"open", FN_CALL_OPEN},     {"openat", FN_CALL_OPEN},   {"close", FN_CALL_CLOSE},
 };
 
 /* "12:34:56.789012"; the hours were read already. */
@@ -86,9 +86,9 @@ bool fn_strace_line(const char *p, size_t len, struct fn_strace_line *l)
 		fn_cur_blanks(&c);
 		if (c.p >= c.end)
 			return false;
-		if (fn_cur_digit(&c) ? !number(&c, l)
-				     : !(fn_cur_is(&c, '[') || fn_cur_is(&c, '(')) ||
-					       !bracketed(&c, l))
+		if (fn_cur_digit(&c)
+			    ? !number(&c, l)
+			    : !(fn_cur_is(&c, '[') || fn_cur_is(&c, '(')) || !bracketed(&c, l))
 			break;
 	}
 	l->body = c;
@@ -184,8 +184,9 @@ bool fn_strace_fd(struct fn_cursor *c, int64_t *fd, enum fn_strace_fd *kind)
 	memcpy(text, path, len);
 	text[len] = '"';
 	in = (struct fn_cursor){text, text + len + 1};
-	n = fn_unescape(&in, path, &cut);
-	if (n >= 9 && (has_word(path, (size_t)n, "/dev/fuse") || has_word(path, (size_t)n, "/dev/cuse")))
+	n = fn_strace_unescape(&in, path, &cut);
+	if (n >= 9 &&
+	    (has_word(path, (size_t)n, "/dev/fuse") || has_word(path, (size_t)n, "/dev/cuse")))
 		*kind = FN_FD_FUSE;
 	else if (n >= 5 && has_word(path, (size_t)n, "pipe:"))
 		*kind = FN_FD_PIPE;
@@ -209,7 +210,7 @@ static bool buffer(struct fn_cursor *c, struct fn_strace_data *data, bool *hole,
 		*hole = true;
 		return true;
 	}
-	*got = fn_unescape(c, data->bytes + data->len, &cut);
+	*got = fn_strace_unescape(c, data->bytes + data->len, &cut);
 	if (*got < 0)
 		return false;
 	if (!*hole)
@@ -343,7 +344,7 @@ bool fn_strace_path_is_fuse(struct fn_cursor *c)
 		return false;
 	if (c->end - c->p > (long)sizeof(path))
 		c->end = c->p + sizeof(path);
-	n = fn_unescape(c, path, &cut);
+	n = fn_strace_unescape(c, path, &cut);
 	return n == 9 && (!memcmp(path, "/dev/fuse", 9) || !memcmp(path, "/dev/cuse", 9));
 }
 
@@ -356,10 +357,13 @@ int fn_strace_like(const char *p, size_t len)
 		return 0;
 	if (len > 4 && (memmem(p, len, "<unfinished ...>", 16) || memmem(p, len, " resumed>", 9)))
 		return 3;
-	for (q = l.body.p; q < l.body.end && ((*q >= 'a' && *q <= 'z') || *q == '_' ||
-					     (*q >= '0' && *q <= '9'));)
+	for (q = l.body.p;
+	     q < l.body.end && ((*q >= 'a' && *q <= 'z') || *q == '_' || (*q >= '0' && *q <= '9'));)
 		q++;
 	if (q == l.body.p || q == l.body.end || *q != '(')
 		return 0;
-	return memmem(q, (size_t)(l.body.end - q), ") = ", 4) || memmem(q, (size_t)(l.body.end - q), ")  ", 3) ? 3 : 0;
+	return memmem(q, (size_t)(l.body.end - q), ") = ", 4) ||
+			       memmem(q, (size_t)(l.body.end - q), ")  ", 3)
+		       ? 3
+		       : 0;
 }

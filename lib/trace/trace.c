@@ -16,7 +16,7 @@
 #define OP_CUSE_INIT 4096
 
 static const struct fn_reader *const readers[] = {
-	&fn_reader_fusedump, &fn_reader_strace,  &fn_reader_libfuse,
+	&fn_reader_fusedump, &fn_reader_strace, &fn_reader_libfuse,
 	&fn_reader_tracefs,  &fn_reader_raw,
 };
 #define NREADERS (sizeof(readers) / sizeof(readers[0]))

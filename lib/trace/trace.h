@@ -22,6 +22,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "wire/wire.h"
+
 struct fn_trace;
 
 enum fn_trace_format {
@@ -42,12 +44,12 @@ enum fn_msg_kind {
 /* What is not known about a message. */
 enum fn_msg_flags {
 	FN_MSG_NO_NODEID = 1 << 0,
-	FN_MSG_NO_CRED = 1 << 1,  /* uid, gid */
+	FN_MSG_NO_CRED = 1 << 1, /* uid, gid */
 	FN_MSG_NO_PID = 1 << 2,
-	FN_MSG_NO_BODY = 1 << 3,  /* the source gives headers alone */
-	FN_MSG_CUT = 1 << 4,      /* the source holds less than the message's length */
-	FN_MSG_MONO = 1 << 5,     /* .time is not a date: since some start */
-	FN_MSG_SWAP = 1 << 6,     /* the other byte order */
+	FN_MSG_NO_BODY = 1 << 3, /* the source gives headers alone */
+	FN_MSG_CUT = 1 << 4,     /* the source holds less than the message's length */
+	FN_MSG_MONO = 1 << 5,    /* .time is not a date: since some start */
+	FN_MSG_SWAP = 1 << 6,    /* the other byte order */
 };
 
 #define FN_TIME_NONE INT64_MIN
@@ -77,15 +79,12 @@ struct fn_trace_msg {
 
 struct fn_trace_opts {
 	enum fn_trace_format format;
-	uint32_t max_message;         /* bytes; 0: FN_TRACE_MSG_MAX */
-	bool follow;                  /* wait for more at the end of a regular file */
-	bool (*stop)(void *arg);      /* asked whenever a wait was interrupted; may be NULL */
+	uint32_t max_message;    /* bytes; 0: FN_TRACE_MSG_MAX */
+	bool follow;             /* wait for more at the end of a regular file */
+	bool (*stop)(void *arg); /* asked whenever a wait was interrupted; may be NULL */
 	void *arg;
 };
 #define FN_TRACE_MSG_MAX (32u << 20)
-
-#define FN_IN_HEADER 40
-#define FN_OUT_HEADER 16
 
 /* What fn_trace_next() returns beside 0 (the end) and -errno. */
 enum { FN_TRACE_MSG = 1, FN_TRACE_BAD = 2 };
@@ -116,7 +115,7 @@ int fn_msg_header(struct fn_trace_msg *m, bool read);
 /* The same where the direction is not recorded: the header itself tells. */
 int fn_msg_header_guess(struct fn_trace_msg *m);
 /* A header for m->len, from the fields: for messages without bytes. Returns its length. */
-size_t fn_msg_build_header(const struct fn_trace_msg *m, uint8_t out[FN_IN_HEADER]);
+size_t fn_msg_build_header(const struct fn_trace_msg *m, uint8_t out[FN_WIRE_IN_HEADER]);
 
 static inline bool fn_msg_swapped(const struct fn_trace_msg *m)
 {

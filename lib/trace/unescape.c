@@ -3,10 +3,10 @@
 
 /* Hex digit values plus one; 0 for everything else. */
 static const uint8_t hex[256] = {
-	['0'] = 1,  ['1'] = 2,	['2'] = 3,  ['3'] = 4,	['4'] = 5,  ['5'] = 6,	['6'] = 7,
-	['7'] = 8,  ['8'] = 9,	['9'] = 10, ['a'] = 11, ['b'] = 12, ['c'] = 13, ['d'] = 14,
-	['e'] = 15, ['f'] = 16, ['A'] = 11, ['B'] = 12, ['C'] = 13, ['D'] = 14, ['E'] = 15,
-	['F'] = 16,
+	['0'] = 1,  ['1'] = 2,  ['2'] = 3,  ['3'] = 4,  ['4'] = 5,  ['5'] = 6,
+	['6'] = 7,  ['7'] = 8,  ['8'] = 9,  ['9'] = 10, ['a'] = 11, ['b'] = 12,
+	['c'] = 13, ['d'] = 14, ['e'] = 15, ['f'] = 16, ['A'] = 11, ['B'] = 12,
+	['C'] = 13, ['D'] = 14, ['E'] = 15, ['F'] = 16,
 };
 
 /* Above 255 when one of the two is no hex digit. */
@@ -90,7 +90,7 @@ static uint8_t *hex_run(struct fn_cursor *c, uint8_t *o)
 	return o;
 }
 
-long fn_unescape(struct fn_cursor *c, uint8_t *out, bool *cut)
+long fn_strace_unescape(struct fn_cursor *c, uint8_t *out, bool *cut)
 {
 	uint8_t *o = out;
 

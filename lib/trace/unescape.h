@@ -8,6 +8,6 @@
 /* c stands after the opening quote; out has room for every remaining character. Ends after the
  * closing quote. Returns the number of bytes, or -1 when the literal does not end or has an
  * unknown escape. *cut: it is followed by "...", so there was more. */
-long fn_unescape(struct fn_cursor *c, uint8_t *out, bool *cut);
+long fn_strace_unescape(struct fn_cursor *c, uint8_t *out, bool *cut);
 
 #endif
