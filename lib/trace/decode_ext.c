@@ -27,6 +27,7 @@ static void secctx(struct fn_decoder *d, uint32_t nr)
 
 		if (!nul)
 			break;
+		d->emit->ops->open_item(d->emit);
 		d->emit->ops->field_str(d->emit, "secctx.name", (const char *)d->p + 8,
 					(size_t)(nul - d->p - 8));
 		room = (size_t)(d->end - nul - 1);
@@ -35,6 +36,7 @@ static void secctx(struct fn_decoder *d, uint32_t nr)
 			size = (uint32_t)room;
 		}
 		d->emit->ops->field_data(d->emit, "secctx.value", nul + 1, size, size);
+		d->emit->ops->close_item(d->emit);
 		step = pad8((size_t)(nul + 1 + size - start));
 		d->p += step < left(d) ? step : left(d);
 	}
@@ -62,9 +64,7 @@ static void extension(struct fn_decoder *d, uint32_t type)
 {
 	if (type <= EXT_MAX_SECCTX) {
 		d->emit->ops->open_list(d->emit, "secctx");
-		d->emit->ops->open_item(d->emit);
 		secctx(d, type);
-		d->emit->ops->close_item(d->emit);
 		d->emit->ops->close_list(d->emit);
 	} else if (type == EXT_GROUPS) {
 		d->emit->ops->open_list(d->emit, "groups");
