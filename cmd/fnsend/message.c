@@ -284,13 +284,10 @@ int message_notify(const struct settings *set, struct message *m, size_t *n)
 	return status;
 }
 
-static int fn1_event(const struct fn_event *given, struct message *m)
+static int fn1_event(const struct fn_event *ev, struct message *m)
 {
-	struct fn_event ev = *given;
-	ssize_t n;
+	ssize_t n = fn1_put_inject(m->data, sizeof(m->data), 1, ev);
 
-	ev.root = 0;
-	n = fn1_put_inject(m->data, sizeof(m->data), 1, &ev);
 	if (n < 0)
 		return fn_fail(FN_EXIT_FAIL, "fn1 cannot say this: %s", strerror((int)-n));
 	m->len = (size_t)n;

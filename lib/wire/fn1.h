@@ -17,6 +17,7 @@
 #define FN1_MESSAGE_MAX 65536
 #define FN1_EVENT_MAX 10240
 #define FN1_PATH_MAX 4096
+#define FN1_READ_MAX (1u << 20) /* of one read() of a control file */
 
 /* FN1_HELLO … requests, NOTIFY_FN1_HELLO … notifications. */
 enum fn1_code {
