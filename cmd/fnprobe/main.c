@@ -47,11 +47,20 @@ static int run_tags(struct fn_facts *f, const struct args *a, int64_t timeout_ns
 	return r ? r : fn_probe_tags(f);
 }
 
+static int run_events(struct fn_facts *f, const struct args *a, int64_t timeout_ns)
+{
+	struct fn_probe_events_opts opts = {
+		.path = a->operands[1], .backing = a->backing, .remote = a->remote};
+
+	return fn_probe_events(f, &opts, timeout_ns);
+}
+
 static const struct probe probes[] = {
 	{"kernel", 'k', 0, NULL, "fuse", 2 * SECOND, run_kernel},
 	{"mount", 'm', 1, "PATH", "answers", 2 * SECOND, run_mount},
 	{"server", 's', -1, "COMMAND", "protocol", 2 * SECOND, run_server},
 	{"vhost-user", 'v', 1, "SOCKET", "protocol", 2 * SECOND, run_vhost_user},
+	{"events", 'e', 1, "PATH", "events", SECOND, run_events},
 	{"tags", 't', 0, NULL, "tags", -1, run_tags},
 };
 #define NPROBES (sizeof(probes) / sizeof(probes[0]))
@@ -298,7 +307,7 @@ static int start(struct args *a)
 
 int main(int argc, char **argv)
 {
-	struct args a = {.columns = "name,state,value,reason"};
+	struct args a = {0};
 	int status;
 
 	if (fn_options_parse(&fnprobe_command, argc, argv, take_option, &a, &a.operands, &status))

@@ -284,10 +284,13 @@ int message_notify(const struct settings *set, struct message *m, size_t *n)
 	return status;
 }
 
-static int fn1_event(const struct fn_event *ev, struct message *m)
+static int fn1_event(const struct fn_event *given, struct message *m)
 {
-	ssize_t n = fn1_put_inject(m->data, sizeof(m->data), 1, ev);
+	struct fn_event ev = *given;
+	ssize_t n;
 
+	ev.root = 0;
+	n = fn1_put_inject(m->data, sizeof(m->data), 1, &ev);
 	if (n < 0)
 		return fn_fail(FN_EXIT_FAIL, "fn1 cannot say this: %s", strerror((int)-n));
 	m->len = (size_t)n;

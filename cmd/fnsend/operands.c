@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* fnsend EVENT PATH [NEWPATH]: one event, as it is written on the command line. */
 #include <errno.h>
+#include <fcntl.h>
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <time.h>
 
 #include "fnsend/send.h"
@@ -63,13 +65,21 @@ int operands_event(const struct settings *set, struct fn_event *ev)
 	return ev->path.len ? 0 : fn_usage("an empty path");
 }
 
-/* A path that ends in . or .. or / names the directory itself. */
+/* A path that ends in . or .. or / names the directory itself, and so does a mount point, whose
+ * entry is on another mount. */
 static const char *name_part(const char *path, size_t len)
 {
 	const char *name = memrchr(path, '/', len);
+	struct statx stx;
 
 	name = name ? name + 1 : path;
-	return fn_name_ok(name, strlen(name)) ? name : NULL;
+	if (!fn_name_ok(name, strlen(name)))
+		return NULL;
+	if (!statx(AT_FDCWD, path, AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT | AT_STATX_DONT_SYNC,
+		   STATX_TYPE, &stx) &&
+	    stx.stx_attributes & STATX_ATTR_MOUNT_ROOT)
+		return NULL;
+	return name;
 }
 
 static int resolve(struct fn_str given, struct place *p)

@@ -153,6 +153,12 @@ static void report_error(struct sender *s, const struct fn_event *ev, int err)
 			fn_warn("%s: somebody else's: a nudge needs its owner, or CAP_FOWNER",
 				path);
 		break;
+	case -ENOSYS:
+	case -EOPNOTSUPP:
+		s->tally.missed++;
+		if (say_once(s, SAID_REFUSED))
+			fn_warn("%s: the file system's server has no such operation", path);
+		break;
 	case -EXDEV:
 	case -ELOOP:
 		s->tally.failed++;
@@ -176,6 +182,20 @@ static void report_missed(struct sender *s, const struct fn_event *ev, uint64_t 
 		fn_warn("%s: %s: no system call raises this without doing it%s", full_path(s, ev),
 			event_text(missed, text, sizeof(text)),
 			s->set->degrade ? "" : " (see --degrade)");
+}
+
+void settle(struct sender *s, const struct fn_event *ev, const char *means, int err)
+{
+	char text[256];
+
+	if (err) {
+		report_error(s, ev, err);
+		return;
+	}
+	s->tally.raised++;
+	if (s->set->verbose)
+		fn_warn("%s: %s: raised %s", full_path(s, ev), means,
+			event_text(ev->mask, text, sizeof(text)));
 }
 
 static void verbose_nudge(struct sender *s, const struct fn_event *ev,

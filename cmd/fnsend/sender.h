@@ -42,6 +42,8 @@ void deliver(struct sender *s, const struct fn_event *ev, int64_t read_ns);
 
 /* sender.c */
 void nudge_event(struct sender *s, const struct fn_event *ev, int64_t read_ns);
+/* Account for an event that one of the exact means took, or refused (-errno). */
+void settle(struct sender *s, const struct fn_event *ev, const char *means, int err);
 bool say_once(struct sender *s, enum complaint what);
 const char *full_path(const struct sender *s, const struct fn_event *ev);
 const char *event_text(uint64_t mask, char *text, size_t size);

@@ -1,120 +1,45 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* A message as people read it, and as people spoil it. */
-#include <inttypes.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
-#include "event/event_json.h"
 #include "fnsend/message.h"
-#include "text/escape.h"
-#include "wire/fn1.h"
+#include "trace/printer.h"
+#include "trace/session.h"
 
-static void show_hex(const struct message *m)
+/* As fndump would print it: fn1's INJECT is a request, all else notifications. */
+static int print(const struct message *m, const struct fn_session_opts *so, struct fn_buf *out)
 {
-	for (size_t at = 0; at < m->len; at += 16) {
-		printf("%04zx ", at);
-		for (size_t i = at; i < at + 16; i++)
-			if (i < m->len)
-				printf("%s%02x", i == at + 8 ? "  " : " ", m->data[i]);
-			else
-				printf("%s", i == at + 8 ? "    " : "   ");
-		printf("  |");
-		for (size_t i = at; i < at + 16 && i < m->len; i++)
-			putchar(m->data[i] >= 0x20 && m->data[i] < 0x7f ? m->data[i] : '.');
-		printf("|\n");
-	}
-}
+	const struct fn_print_opts po = {.time = FN_PRINT_TIME_NONE, .string_max = 4096};
+	struct fn_trace_msg msg = {.data = m->data, .have = (uint32_t)m->len, .time = FN_TIME_NONE};
+	struct fn_session *session = NULL;
+	struct fn_printer *printer = NULL;
+	struct fn_seen seen;
+	int err = fn_session_new(&session, so);
 
-static void show_bits(const struct fn_wire_field *f, uint64_t v)
-{
-	const char *separator = "";
-
-	printf("%s=0x%" PRIx64, f->name, v);
-	for (unsigned i = 0; i < 64; i++) {
-		const char *name =
-			v >> i & 1 ? fn_wire_value_name((enum fn_wire_set_id)f->set, 1ull << i)
-				   : NULL;
-
-		if (name)
-			printf("%s%s", *separator ? separator : "(", name);
-		if (name)
-			separator = "|";
-	}
-	printf("%s", *separator ? ")" : "");
-}
-
-static void show_field(const struct fn_wire_field *f, const uint8_t *body)
-{
-	uint64_t v = fn_wire_get(f, body, false);
-
-	if (f->type == FN_ROOM || f->fmt == FN_FMT_PAD)
-		return;
-	putchar(' ');
-	if (f->fmt == FN_FMT_FLAGS && f->set)
-		show_bits(f, v);
-	else if (f->type == FN_S64 || f->type == FN_S32)
-		printf("%s=%" PRId64, f->name, (int64_t)v);
-	else
-		printf("%s=%" PRIu64, f->name, v);
-}
-
-static void show_tail(const uint8_t *data, size_t len)
-{
-	struct fn_buf text = {0};
-
-	fn_escape(&text, (const char *)data, len);
-	if (len)
-		printf(" \"%.*s\"", (int)text.len, text.data);
-	fn_buf_free(&text);
-}
-
-static void show_notify(const struct message *m)
-{
-	const struct fn_wire_notify *row = fn_wire_notify(message_code(m), m->dialect);
-	const struct fn_wire_struct *st = row ? &fn_wire_structs[row->out] : NULL;
-	size_t size = row ? fn_wire_struct_size((enum fn_wire_struct_id)row->out, NULL) : 0;
-
-	printf("NOTIFY_%s (%s) len=%u code=%u", row ? row->name : "?",
-	       fn_wire_dialects[m->dialect].name, fn_get_u32(m->data, false), message_code(m));
-	if (row && m->len >= FN_WIRE_OUT_HEADER + size) {
-		for (size_t i = 0; i < st->count; i++)
-			show_field(&st->fields[i], m->data + FN_WIRE_OUT_HEADER);
-		show_tail(m->data + FN_WIRE_OUT_HEADER + size, m->len - FN_WIRE_OUT_HEADER - size);
-	} else if (row) {
-		printf(" [cut]");
-	}
-	putchar('\n');
-}
-
-static void show_fn1(const struct message *m)
-{
-	struct fn1_msg msg;
-	struct fn_event ev;
-	struct fn_buf text = {0};
-
-	if (fn1_parse(m->data, m->len, &msg)) {
-		printf("fn1: malformed: its length is not what it says\n");
-		return;
-	}
-	printf("%s (fn1) len=%zu code=0x%x unique=%" PRIu64 " ",
-	       msg.code == FN1_INJECT ? "FN1_INJECT" : "?", msg.len, msg.code, msg.unique);
-	if (fn1_get_event(&msg, &ev)) {
-		printf("malformed: not an event\n");
-		return;
-	}
-	fn_event_to_json(&text, &ev, NULL, NULL);
-	printf("%.*s\n", (int)text.len, text.data);
-	fn_buf_free(&text);
+	if (!err)
+		err = fn_printer_text(&printer, &po, session);
+	if (!err)
+		err = fn_msg_header(&msg, m->dialect == FN_DIALECT_fn1);
+	if (!err)
+		err = fn_session_see(session, &msg, &seen);
+	if (!err)
+		err = fn_print(printer, &seen, out);
+	fn_printer_free(printer);
+	fn_session_free(session);
+	return err < 0 ? err : 0;
 }
 
 void message_show(const struct message *m)
 {
-	show_hex(m);
-	if (m->dialect == FN_DIALECT_fn1)
-		show_fn1(m);
-	else
-		show_notify(m);
+	const struct fn_session_opts so = {.dialect_set = true, .dialect = m->dialect};
+	struct fn_buf out = {0};
+
+	fn_print_hexdump(&out, m->data, m->len);
+	if (print(m, &so, &out))
+		fn_buf_str(&out, "not even a header\n");
+	fwrite(out.data, 1, out.len, stdout);
+	fn_buf_free(&out);
 }
 
 /* Bytes that no name may have, in place of the beginning of the name that is there. */
@@ -148,15 +73,15 @@ static void noise(struct message *m)
 	}
 }
 
-/* Every 8 bytes behind the header hold what a field may hold: the first is a node or a mask. */
+/* Where the layouts have a node first and a mask, or what may pass for one. */
 static int spoil_body(struct message *m, const char *kind)
 {
-	if (m->len < 32)
+	bool node = !strcmp(kind, "node");
+	size_t at = node ? 16 : m->dialect == FN_DIALECT_fn1 ? 48 : 24;
+
+	if (m->len < at + 8)
 		return fn_usage("--malformed %s: this message has no body", kind);
-	if (!strcmp(kind, "node"))
-		memset(m->data + 16, 0xee, 8);
-	else
-		memset(m->data + 24, 0xff, 8);
+	memset(m->data + at, node ? 0xee : 0xff, 8);
 	return 0;
 }
 

@@ -165,28 +165,43 @@ static ssize_t read_some(struct stream *s, void *to, size_t size)
 	return n;
 }
 
-/* Lines: until the end. What comes first may also turn out to be no lines at all. */
-static int read_lines(struct stream *s, bool *is_wire)
+/* The next piece into the buffer. 1, 0 at the end, or -1 after a message. */
+static int fill(struct stream *s)
 {
-	ssize_t n = 1;
+	ssize_t n;
 
-	while (n > 0 && !fn_caught_signal()) {
-		if (make_room(s))
-			return fn_fail(FN_EXIT_FAIL, "out of memory");
-		n = read_some(s, s->buf + s->used, s->size - s->used);
-		if (n < 0)
-			return errno == EINTR
-				       ? 0
-				       : fn_fail(FN_EXIT_FAIL, "%s: %s", s->name, strerror(errno));
-		s->used += (size_t)n;
-		if (!s->line && s->set->input == FN_INPUT_NONE && !s->set->format &&
-		    fn1_stream_magic(s->buf, s->used)) {
-			*is_wire = true;
-			return 0;
-		}
-		take_lines(s, n == 0);
+	if (make_room(s)) {
+		fn_fail(FN_EXIT_FAIL, "out of memory");
+		return -1;
 	}
-	return 0;
+	n = read_some(s, s->buf + s->used, s->size - s->used);
+	if (n < 0 && errno != EINTR) {
+		fn_fail(FN_EXIT_FAIL, "%s: %s", s->name, strerror(errno));
+		return -1;
+	}
+	s->used += n > 0 ? (size_t)n : 0;
+	return n > 0;
+}
+
+static int read_lines(struct stream *s, int more)
+{
+	take_lines(s, !more);
+	while (more > 0 && !fn_caught_signal()) {
+		more = fill(s);
+		if (more >= 0)
+			take_lines(s, !more);
+	}
+	return more < 0 ? FN_EXIT_FAIL : 0;
+}
+
+static int not_wire(struct stream *s)
+{
+	enum fn_input looks = fn_input_detect(s->buf, s->used);
+
+	if (looks == FN_INPUT_NONE || looks == FN_INPUT_WIRE)
+		return fn_fail(FN_EXIT_FAIL, "%s: not an fn1 stream", s->name);
+	return fn_fail(FN_EXIT_FAIL, "%s: not an fn1 stream: this looks like %s", s->name,
+		       fn_input_name(looks));
 }
 
 static int take_wire(struct stream *s)
@@ -201,11 +216,7 @@ static int take_wire(struct stream *s)
 		take_event(s, &ev, none, none);
 	}
 	if (r == -EPROTO)
-		return fn_fail(FN_EXIT_FAIL, "%s: not an fn1 stream%s%s", s->name,
-			       fn_input_detect(s->buf, s->used) ? ": this looks like " : "",
-			       fn_input_detect(s->buf, s->used)
-				       ? fn_input_name(fn_input_detect(s->buf, s->used))
-				       : "");
+		return not_wire(s);
 	if (r < 0)
 		return fn_fail(FN_EXIT_FAIL, "%s: malformed after %llu events", s->name,
 			       (unsigned long long)s->line);
@@ -231,37 +242,45 @@ static int feed_wire(struct stream *s, const char *data, size_t len)
 	return 0;
 }
 
-static int read_wire(struct stream *s)
+static int read_wire(struct stream *s, int more)
 {
-	char chunk[65536];
-	ssize_t n = 1;
-	int status = 0;
+	int status;
 
 	if (fn1_stream_new(&s->wire))
 		return fn_fail(FN_EXIT_FAIL, "out of memory");
-	if (s->used)
-		status = feed_wire(s, s->buf, s->used);
-	while (!status && n > 0 && !fn_caught_signal()) {
-		n = read_some(s, chunk, sizeof(chunk));
-		if (n > 0 && s->used < 64 && s->buf)
-			s->used = 0;
-		if (n > 0)
-			status = feed_wire(s, chunk, (size_t)n);
+	status = feed_wire(s, s->buf, s->used);
+	while (!status && more > 0 && !fn_caught_signal()) {
+		s->from = s->used = 0;
+		more = fill(s);
+		if (more > 0)
+			status = feed_wire(s, s->buf, s->used);
 	}
-	if (!status && fn1_stream_cut(s->wire))
+	if (!status && more < 0)
+		return FN_EXIT_FAIL;
+	if (!status && !fn_caught_signal() && fn1_stream_cut(s->wire))
 		status = fn_fail(FN_EXIT_GONE, "%s: broken off within a message", s->name);
 	return status;
 }
 
+/* What comes first tells lines from a stream of messages, whose first 8 bytes decide. */
 static int read_all(struct stream *s)
 {
-	bool is_wire = s->set->input == FN_INPUT_WIRE;
-	int status = 0;
+	enum fn_input input = s->set->input;
+	bool magic;
+	int status, more;
 
-	if (!is_wire)
-		status = read_lines(s, &is_wire);
-	if (!status && is_wire)
-		status = read_wire(s);
+	do
+		more = fill(s);
+	while (more > 0 && s->used < 8 && !memchr(s->buf, '\n', s->used));
+	if (more < 0)
+		return FN_EXIT_FAIL;
+	magic = fn1_stream_magic(s->buf, s->used);
+	if (magic && input != FN_INPUT_WIRE && (input != FN_INPUT_NONE || s->set->format))
+		return fn_fail(FN_EXIT_FAIL, "%s: this is an fn1 stream (--input wire)", s->name);
+	if (magic || input == FN_INPUT_WIRE)
+		status = read_wire(s, more);
+	else
+		status = read_lines(s, more);
 	sender_flush(s->to);
 	return status;
 }
