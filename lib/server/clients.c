@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #define REPLIES_MAX 65536
 
@@ -92,6 +93,9 @@ static void client_free(struct fn_client *c)
 {
 	struct fn_watch *w;
 
+	for (unsigned i = 0; i < c->npending; i++)
+		if (c->pending[i].fd >= 0)
+			close(c->pending[i].fd);
 	while ((w = c->gone)) {
 		c->gone = w->next;
 		free(w);

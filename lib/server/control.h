@@ -25,8 +25,9 @@ struct fn_control_conf {
 	void *ctx;
 	uint64_t nodeid; /* of the file, which the server uses for nothing else */
 	uid_t owner;     /* of the mount: may INJECT, as root may */
-	/* Write one whole message to the kernel. Any thread. 0 or -errno. */
-	int (*send)(void *ctx, const struct iovec *iov, int count);
+	/* Write one whole message to the kernel: an answer by the descriptor that its request came
+	 * by (or a copy of it), a notification with fd -1. Any thread. 0 or -errno. */
+	int (*send)(void *ctx, int fd, const struct iovec *iov, int count);
 	/* lstat() of a path relative to the mount ("" is its root), in the store. */
 	int (*stat)(void *ctx, const char *path, struct stat *st);
 	/* The path of an object, "" for the root: 0 or -errno. May be NULL: watches by path only.
@@ -52,7 +53,9 @@ void fn_control_free(struct fn_control *ctl);
 
 /* A request as it came from /dev/fuse. True: it was for the control file, and is or will be
  * answered, and nobody else may see it. Any thread; does not block. */
-bool fn_control_request(struct fn_control *ctl, const void *msg, size_t len);
+bool fn_control_request(struct fn_control *ctl, int fd, const void *msg, size_t len);
+/* The kernel gives up waiting for this request: true if it was a blocked read, ended now. */
+bool fn_control_interrupt(struct fn_control *ctl, uint64_t unique);
 
 /* Something happened. path (and old_path) relative to the mount. Any thread; takes a copy; does
  * not block. */

@@ -12,6 +12,7 @@
 
 /* One request: its header, and its body as far as it goes. */
 struct req {
+	int fd;
 	struct fuse_in_header in;
 	const uint8_t *body;
 	size_t len;
@@ -24,7 +25,7 @@ static void reply(struct fn_control *ctl, const struct req *r, int error, const 
 		.len = (uint32_t)(sizeof(out) + len), .error = error, .unique = r->in.unique};
 	struct iovec iov[2] = {{&out, sizeof(out)}, {(void *)(uintptr_t)data, len}};
 
-	ctl->conf.send(ctl->conf.ctx, iov, len ? 2 : 1);
+	ctl->conf.send(ctl->conf.ctx, r->fd, iov, len ? 2 : 1);
 }
 
 static void fail(struct fn_control *ctl, const struct req *r, int error)
@@ -124,7 +125,8 @@ static void on_read(struct fn_control *ctl, const struct req *r)
 	if (in.size > FN1_READ_MAX)
 		fail(ctl, r, -EINVAL);
 	else
-		fn_client_read(c, r->in.unique, in.size, in.flags & O_NONBLOCK);
+		fn_client_read(c, &(struct fn_pending){r->in.unique, in.size, r->fd},
+			       in.flags & O_NONBLOCK);
 	fn_client_put(c);
 }
 
@@ -260,23 +262,21 @@ static void on_node(struct fn_control *ctl, const struct req *r)
 	}
 }
 
-/* A blocked read of any client. */
-static bool on_interrupt(struct fn_control *ctl, const struct req *r)
+bool fn_control_interrupt(struct fn_control *ctl, uint64_t unique)
 {
-	struct fuse_interrupt_in in;
 	bool found = false;
 
-	get(r, &in, sizeof(in));
 	for (unsigned i = 0; i < ctl->conf.max_clients && !found; i++) {
-		struct fn_client *c = NULL;
+		struct fn_client *c;
 
 		pthread_mutex_lock(&ctl->lock);
-		if (ctl->clients[i] && (c = ctl->clients[i]))
+		c = ctl->clients[i];
+		if (c)
 			c->refs++;
 		pthread_mutex_unlock(&ctl->lock);
 		if (!c)
 			continue;
-		found = fn_client_interrupt(c, in.unique);
+		found = fn_client_interrupt(c, unique);
 		fn_client_put(c);
 	}
 	return found;
@@ -336,9 +336,9 @@ static bool touches_us(const struct req *r)
 	}
 }
 
-bool fn_control_request(struct fn_control *ctl, const void *msg, size_t len)
+bool fn_control_request(struct fn_control *ctl, int fd, const void *msg, size_t len)
 {
-	struct req r;
+	struct req r = {.fd = fd};
 
 	if (len < sizeof(r.in))
 		return false;
@@ -353,8 +353,12 @@ bool fn_control_request(struct fn_control *ctl, const void *msg, size_t len)
 		on_lookup(ctl, &r);
 		return true;
 	}
-	if (r.in.opcode == FUSE_INTERRUPT)
-		return on_interrupt(ctl, &r);
+	if (r.in.opcode == FUSE_INTERRUPT) {
+		struct fuse_interrupt_in in;
+
+		get(&r, &in, sizeof(in));
+		return fn_control_interrupt(ctl, in.unique);
+	}
 	if (!touches_us(&r))
 		return false;
 	fail(ctl, &r, -EPERM);

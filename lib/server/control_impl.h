@@ -52,6 +52,7 @@ struct batch; /* control.c */
 struct fn_pending {
 	uint64_t unique;
 	uint32_t size;
+	int fd; /* its own copy */
 };
 
 struct fn_client {
@@ -117,7 +118,7 @@ void fn_client_gone(struct fn_client *c, struct fn_watch *watch);
 void fn_client_reply(struct fn_client *c, const void *msg, size_t len);
 bool fn_client_readable(struct fn_client *c);
 /* READ: answered now, or later by fn_client_wake(). */
-void fn_client_read(struct fn_client *c, uint64_t unique, uint32_t size, bool nonblock);
+void fn_client_read(struct fn_client *c, const struct fn_pending *read, bool nonblock);
 bool fn_client_interrupt(struct fn_client *c, uint64_t unique);
 uint32_t fn_client_poll(struct fn_client *c, uint64_t kh, bool schedule);
 void fn_client_wake(struct fn_client *c);

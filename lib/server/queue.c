@@ -7,10 +7,12 @@
 #include "server/control_impl.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <linux/fuse.h>
 #include <poll.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 /* An event's size apart from its strings: head, four handles, numbers. */
 #define EVENT_FIXED 1024
@@ -193,43 +195,55 @@ static int fill(struct fn_client *c, struct answer *a)
 	return 0;
 }
 
-static void send_answer(struct fn_client *c, uint64_t unique, int error, struct answer *a)
+static void send_answer(struct fn_client *c, const struct fn_pending *read, int error,
+			struct answer *a)
 {
-	struct fuse_out_header out = {.error = error, .unique = unique};
+	struct fuse_out_header out = {.error = error, .unique = read->unique};
 	struct iovec iov[2] = {{&out, sizeof(out)}, {a->buf, error ? 0 : a->len}};
 
 	out.len = (uint32_t)(sizeof(out) + iov[1].iov_len);
-	c->ctl->conf.send(c->ctl->conf.ctx, iov, iov[1].iov_len ? 2 : 1);
+	c->ctl->conf.send(c->ctl->conf.ctx, read->fd, iov, iov[1].iov_len ? 2 : 1);
 	free(a->buf);
 }
 
 /* With the lock held; drops it. */
-static void answer_read(struct fn_client *c, uint64_t unique, uint32_t size)
+static void answer_read(struct fn_client *c, const struct fn_pending *read)
 {
-	struct answer a = {.size = size, .buf = malloc(size ? size : 1)};
+	struct answer a = {.size = read->size, .buf = malloc(read->size ? read->size : 1)};
 	int rc = a.buf ? fill(c, &a) : -ENOMEM;
 
 	pthread_mutex_unlock(&c->lock);
-	send_answer(c, unique, rc, &a);
+	send_answer(c, read, rc, &a);
 }
 
-void fn_client_read(struct fn_client *c, uint64_t unique, uint32_t size, bool nonblock)
+/* The thread that serves this descriptor may end before the answer comes. */
+static int keep(struct fn_client *c, const struct fn_pending *read)
+{
+	struct fn_pending kept = *read;
+
+	if (c->npending == FN_PENDING_MAX)
+		return -EAGAIN;
+	if (kept.fd >= 0 && (kept.fd = fcntl(read->fd, F_DUPFD_CLOEXEC, 0)) < 0)
+		return -errno;
+	c->pending[c->npending++] = kept;
+	return 0;
+}
+
+void fn_client_read(struct fn_client *c, const struct fn_pending *read, bool nonblock)
 {
 	struct answer none = {0};
 	int rc = -EAGAIN;
 
 	pthread_mutex_lock(&c->lock);
 	if (readable(c) || c->hello_flags & FN1_HELLO_NONBLOCK) {
-		answer_read(c, unique, size);
+		answer_read(c, read);
 		return;
 	}
-	if (!nonblock && c->npending < FN_PENDING_MAX) {
-		c->pending[c->npending++] = (struct fn_pending){unique, size};
-		rc = 0;
-	}
+	if (!nonblock)
+		rc = keep(c, read);
 	pthread_mutex_unlock(&c->lock);
 	if (rc)
-		send_answer(c, unique, rc, &none);
+		send_answer(c, read, rc, &none);
 }
 
 static bool take_pending(struct fn_client *c, unsigned i, struct fn_pending *p)
@@ -237,6 +251,12 @@ static bool take_pending(struct fn_client *c, unsigned i, struct fn_pending *p)
 	*p = c->pending[i];
 	memmove(&c->pending[i], &c->pending[i + 1], (--c->npending - i) * sizeof(*p));
 	return true;
+}
+
+static void drop(const struct fn_pending *p)
+{
+	if (p->fd >= 0)
+		close(p->fd);
 }
 
 bool fn_client_interrupt(struct fn_client *c, uint64_t unique)
@@ -250,8 +270,10 @@ bool fn_client_interrupt(struct fn_client *c, uint64_t unique)
 		if (c->pending[i].unique == unique)
 			found = take_pending(c, i, &p);
 	pthread_mutex_unlock(&c->lock);
-	if (found)
-		send_answer(c, unique, -EINTR, &none);
+	if (found) {
+		send_answer(c, &p, -EINTR, &none);
+		drop(&p);
+	}
 	return found;
 }
 
@@ -276,7 +298,7 @@ static void notify_poll(struct fn_client *c, uint64_t kh)
 	struct fuse_out_header out = {.len = sizeof(out) + sizeof(wake), .error = FUSE_NOTIFY_POLL};
 	struct iovec iov[2] = {{&out, sizeof(out)}, {&wake, sizeof(wake)}};
 
-	c->ctl->conf.send(c->ctl->conf.ctx, iov, 2);
+	c->ctl->conf.send(c->ctl->conf.ctx, -1, iov, 2);
 }
 
 void fn_client_wake(struct fn_client *c)
@@ -290,7 +312,8 @@ void fn_client_wake(struct fn_client *c)
 		if (!c->npending || !readable(c))
 			break;
 		take_pending(c, 0, &p);
-		answer_read(c, p.unique, p.size);
+		answer_read(c, &p);
+		drop(&p);
 	}
 	if (c->poll_armed && readable(c)) {
 		kh = c->poll_handle;

@@ -24,12 +24,13 @@ static struct fn_event injected;
 static char injected_path[64];
 static uint64_t last_unique;
 
-static int catch_send(void *ctx, const struct iovec *iov, int count)
+static int catch_send(void *ctx, int fd, const struct iovec *iov, int count)
 {
 	const struct fuse_out_header *out = iov[0].iov_base;
 	size_t len = count > 1 ? iov[1].iov_len : 0;
 
 	(void)ctx;
+	(void)fd;
 	CHECK_INT(out->len, 16 + len);
 	if (nsent == SENT_MAX)
 		return -ENOSPC;
@@ -134,7 +135,7 @@ static bool request_as(struct fn_control *ctl, uint32_t opcode, uint64_t nodeid,
 		memcpy(msg + sizeof(in), body, len);
 	if (more_len)
 		memcpy(msg + sizeof(in) + len, more, more_len);
-	ours = fn_control_request(ctl, msg, size);
+	ours = fn_control_request(ctl, -1, msg, size);
 	free(msg);
 	return ours;
 }
