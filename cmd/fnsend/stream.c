@@ -12,6 +12,7 @@
 
 #include "fnsend/pathmap.h"
 #include "fnsend/send.h"
+#include "rename/join.h"
 #include "wire/fn1.h"
 
 #define LINE_MAX_BYTES (1 << 20)
@@ -25,6 +26,7 @@ struct stream {
 	char terminator;
 	struct fn_parser *parser;
 	struct fn1_stream *wire;
+	struct fn_join *join; /* sources that tell halves of renames */
 	uint64_t line, next_seq;
 	int64_t read_ns;
 	char *buf;
@@ -68,6 +70,15 @@ static void pace(struct stream *s, const struct fn_event *ev)
 	}
 }
 
+static int joined(const struct fn_event *ev, void *arg)
+{
+	struct stream *s = arg;
+
+	pace(s, ev);
+	sender_event(s->to, ev, s->read_ns);
+	return 0;
+}
+
 static void bad(struct stream *s, const char *why)
 {
 	sender_tally(s->to)->bad++;
@@ -91,8 +102,8 @@ static void take_event(struct stream *s, struct fn_event *ev, struct fn_str root
 		bad(s, why);
 		return;
 	}
-	pace(s, ev);
-	sender_event(s->to, ev, s->read_ns);
+	if (fn_join_push(s->join, ev, s->read_ns, joined, s))
+		joined(ev, s);
 }
 
 static void take_line(struct stream *s, const char *line, size_t len)
@@ -150,14 +161,28 @@ static int make_room(struct stream *s)
 	return 0;
 }
 
-static ssize_t read_some(struct stream *s, void *to, size_t size)
+/* Nothing more at once: what was held back goes out, halves of renames when their time is up. */
+static void wait_readable(struct stream *s)
 {
 	struct pollfd p = {.fd = s->fd, .events = POLLIN};
+	int64_t due;
+
+	if (poll(&p, 1, 0))
+		return;
+	do {
+		fn_join_idle(s->join, now_ns(), joined, s);
+		sender_flush(s->to);
+		due = fn_join_due(s->join);
+		if (due >= 0)
+			due = due > now_ns() ? (due - now_ns()) / 1000000 + 1 : 0;
+	} while (poll(&p, 1, (int)due) == 0 && !fn_caught_signal());
+}
+
+static ssize_t read_some(struct stream *s, void *to, size_t size)
+{
 	ssize_t n;
 
-	/* Nothing more at once: what was held back for a batch goes out first. */
-	if (poll(&p, 1, 0) == 0)
-		sender_flush(s->to);
+	wait_readable(s);
 	do
 		n = read(s->fd, to, size);
 	while (n < 0 && errno == EINTR && !fn_caught_signal());
@@ -281,6 +306,7 @@ static int read_all(struct stream *s)
 		status = read_wire(s, more);
 	else
 		status = read_lines(s, more);
+	fn_join_flush(s->join, joined, s);
 	sender_flush(s->to);
 	return status;
 }
@@ -331,6 +357,7 @@ static int finish(struct stream *s, int status)
 	sender_close(s->to);
 	fn_parser_free(s->parser);
 	fn1_stream_free(s->wire);
+	fn_join_free(s->join);
 	free(s->buf);
 	return status > worst ? status : worst;
 }
@@ -338,6 +365,7 @@ static int finish(struct stream *s, int status)
 int send_stream(struct settings *set, struct beat *beat)
 {
 	static struct stream s;
+	const struct fn_join_opts join = {0};
 	int status, err;
 
 	s.set = set;
@@ -345,7 +373,8 @@ int send_stream(struct settings *set, struct beat *beat)
 	err = fn_parser_new(&s.parser, set->input, set->format);
 	if (err == -EINVAL)
 		return fn_usage("--format: '%s' needs %%e, and %%w or %%f, each once", set->format);
-	if (err)
+	s.join = fn_join_new(&join);
+	if (err || !s.join)
 		return fn_fail(FN_EXIT_FAIL, "out of memory");
 	s.to = sender_open(set, beat, set->operands[0], &status);
 	if (!s.to)
