@@ -15,17 +15,23 @@
 #include "replay/refresh.h"
 #include "source/beneath.h"
 
+/* An object that an event is about, opened. */
+struct target {
+	int fd;
+	int64_t synced;           /* when, 0: not */
+	struct statx before, stx; /* as the kernel had it, as it is */
+};
+
+/* A MODIFY and the CLOSE_WRITE after it come together: the second needs no look of its own. */
+#define FRESH_NS 1000000
+
 struct fn_nudge {
 	int root, outside;
 	int mount; /* of root, for handles; -1: not opened yet */
 	enum fn_degrade degrade;
 	struct fn_echoes *echoes;
-};
-
-/* An object that an event is about, opened. */
-struct target {
-	int fd;
-	struct statx before, stx; /* as the kernel had it, as it is */
+	struct target last; /* fd -1: none */
+	char last_path[PATH_MAX];
 };
 
 int fn_nudge_new(struct fn_nudge **nudge, int root, const struct fn_nudge_opts *opts)
@@ -35,7 +41,7 @@ int fn_nudge_new(struct fn_nudge **nudge, int root, const struct fn_nudge_opts *
 	if (!n)
 		return -ENOMEM;
 	n->root = root;
-	n->mount = -1;
+	n->mount = n->last.fd = -1;
 	n->degrade = opts->degrade;
 	n->outside = fn_refresh_outside();
 	if (opts->echo_ns)
@@ -50,10 +56,18 @@ int fn_nudge_new(struct fn_nudge **nudge, int root, const struct fn_nudge_opts *
 	return 0;
 }
 
+static void forget_last(struct fn_nudge *n)
+{
+	if (n->last.fd >= 0)
+		close(n->last.fd);
+	n->last.fd = -1;
+}
+
 void fn_nudge_free(struct fn_nudge *n)
 {
 	if (!n)
 		return;
+	forget_last(n);
 	if (n->outside >= 0)
 		close(n->outside);
 	if (n->mount >= 0)
@@ -176,26 +190,52 @@ static int raise_on(struct fn_nudge *n, struct target *t, struct fn_str key, uin
 	return err;
 }
 
+/* The target of the event before, if it was looked at after this event was read, and just now. */
+static bool is_last(const struct fn_nudge *n, struct fn_str path, int64_t read_ns)
+{
+	return n->last.fd >= 0 && path.data && !strcmp(n->last_path, path.data) &&
+	       read_ns <= n->last.synced && now_ns() - n->last.synced < FRESH_NS;
+}
+
+static int find_target(struct fn_nudge *n, const struct fn_event *ev, int64_t read_ns)
+{
+	int err;
+
+	if (is_last(n, ev->path, read_ns))
+		return 0;
+	forget_last(n);
+	err = ev->path.data ? open_target(n, ev->path.data, &n->last)
+			    : open_by_handle(n, &ev->object, &n->last);
+	if (err) {
+		n->last.fd = -1;
+		return err;
+	}
+	n->last.synced = now_ns();
+	if (ev->path.data)
+		memcpy(n->last_path, ev->path.data, ev->path.len + 1);
+	return 0;
+}
+
 static int content_event(struct fn_nudge *n, const struct fn_event *ev, uint64_t bits,
 			 int64_t read_ns, struct fn_nudge_result *res)
 {
-	struct target t = {.fd = -1};
+	struct target *t = &n->last;
 	struct fn_str key = ev->path;
-	int err;
+	int err = find_target(n, ev, read_ns);
 
-	if (!key.data)
-		key = (struct fn_str){(const char *)ev->object.handle, ev->object.handle_len};
-	err = ev->path.data ? open_target(n, key.data, &t) : open_by_handle(n, &ev->object, &t);
 	if (err)
 		return err;
-	if (n->echoes && fn_echoes_take(n->echoes, key.data, key.len, bits, &t.stx, read_ns)) {
+	if (!key.data)
+		key = (struct fn_str){(const char *)ev->object.handle, ev->object.handle_len};
+	if (n->echoes && fn_echoes_take(n->echoes, key.data, key.len, bits, &t->stx, read_ns)) {
 		res->echo = true;
 	} else {
-		if (bits & FN_MODIFY && fn_data_may_be_stale(&t.before, &t.stx))
-			fn_refresh_data(t.fd);
-		err = raise_on(n, &t, key, bits, res);
+		if (bits & FN_MODIFY && fn_data_may_be_stale(&t->before, &t->stx))
+			fn_refresh_data(t->fd);
+		err = raise_on(n, t, key, bits, res);
 	}
-	close(t.fd);
+	if (!ev->path.data)
+		forget_last(n);
 	return err;
 }
 
@@ -204,7 +244,7 @@ static int degrade(struct fn_nudge *n, const char *path, bool present, struct fn
 {
 	uint64_t bit = n->degrade == FN_DEGRADE_ATTRIB ? FN_ATTRIB : FN_MODIFY;
 	struct fn_nudge_result sub = {0};
-	struct target t;
+	struct target t = {.fd = -1};
 	const char *slash = strrchr(path, '/');
 	char place[PATH_MAX];
 	size_t len = present ? strlen(path) : slash ? (size_t)(slash - path) : 0;
@@ -275,6 +315,8 @@ int fn_nudge_event(struct fn_nudge *n, const struct fn_event *ev, int64_t read_n
 	    mask != FN_Q_OVERFLOW)
 		return -EINVAL;
 	res->missed = mask & ~(content | names);
+	if (names)
+		forget_last(n);
 	if (names)
 		err = name_event(n, ev, names, res);
 	if (!err && content)
