@@ -45,19 +45,34 @@ void fn_creds_read(struct fn_creds *creds, uid_t uid, gid_t gid, pid_t pid)
 	FILE *f;
 
 	*creds = (struct fn_creds){.uid = uid, .gid = gid, .pid = pid};
-	if (pid <= 0 || uid == 0)
+	if (pid <= 0)
 		return;
 	snprintf(name, sizeof(name), "/proc/%d/status", (int)pid);
 	f = fopen(name, "re");
 	if (!f)
 		return;
 	while (fgets(line, sizeof(line), f)) {
-		if (!strncmp(line, "Uid:", 4))
+		if (!strncmp(line, "Tgid:", 5))
+			creds->tgid = atoi(line + 5);
+		else if (!strncmp(line, "Uid:", 4))
 			same = is_fsuid(line + 4, uid);
 		else if (same && !strncmp(line, "Groups:", 7))
 			parse_groups(creds, line + 7);
 	}
 	fclose(f);
+}
+
+pid_t fn_tgid_get(struct fn_control *ctl, pid_t pid)
+{
+	struct fn_tgid *e = &ctl->tgids[(unsigned)pid % 64];
+	int64_t now = fn_control_now();
+	struct fn_creds creds;
+
+	if (e->pid == pid && now < e->until)
+		return e->tgid;
+	fn_creds_read(&creds, 0, 0, pid);
+	*e = (struct fn_tgid){pid, creds.tgid, now + 1000000000};
+	return e->tgid;
 }
 
 static bool in_group(const struct fn_creds *creds, gid_t gid)

@@ -18,7 +18,7 @@
 struct fn_creds {
 	uid_t uid;
 	gid_t gid;
-	pid_t pid;
+	pid_t pid, tgid; /* the thread that opened it, and its process; 0: not known */
 	unsigned ngroups;
 	gid_t groups[FN_CREDS_GROUPS];
 };
@@ -99,6 +99,10 @@ struct fn_control {
 
 	struct fn_comm_cache *comms; /* the control thread's, as is batch */
 	struct batch *batch;
+	struct fn_tgid {
+		pid_t pid, tgid;
+		int64_t until;
+	} tgids[64];
 	atomic_uint_fast64_t wanted;
 };
 
@@ -149,6 +153,8 @@ void fn_registry_event(struct fn_client *c, const struct fn_event *ev);
 void fn_registry_gone_all(struct fn_client *c, uint64_t mask);
 
 /* access.c: may they? */
+/* The process of a thread, remembered for a while; 0: not known. The control thread's. */
+pid_t fn_tgid_get(struct fn_control *ctl, pid_t pid);
 void fn_creds_read(struct fn_creds *creds, uid_t uid, gid_t gid, pid_t pid);
 /* Search every directory on the way, and read the object. 0, -EACCES, or why it is not there. */
 int fn_access_watch(struct fn_client *c, const char *path, size_t len);

@@ -18,9 +18,19 @@ struct match {
 	size_t watched; /* length of the path of the nearest one that is recursive */
 };
 
-static void add_match(struct match *m, const struct fn_watch *w, uint64_t mask, uint32_t ev_flags)
+/* Watch flags that keep this event from a client. */
+static uint32_t unwanted(struct fn_client *c, const struct fn_event *ev)
 {
-	if (w->flags & FN1_WATCH_NO_LOCAL && ev_flags & FN_EV_LOCAL)
+	if (!(ev->flags & FN_EV_LOCAL))
+		return 0;
+	if (ev->pid && c->creds.tgid && fn_tgid_get(c->ctl, ev->pid) == c->creds.tgid)
+		return FN1_WATCH_NO_LOCAL | FN1_WATCH_NO_SELF;
+	return FN1_WATCH_NO_LOCAL;
+}
+
+static void add_match(struct match *m, const struct fn_watch *w, uint64_t mask, uint32_t not_for)
+{
+	if (w->flags & not_for)
 		return;
 	m->mask |= w->mask & mask;
 	m->watch = (int)w->id;
@@ -35,7 +45,7 @@ static size_t parent_len(struct fn_str path)
 }
 
 /* The watches on the way to path, then the one on path itself. */
-static struct match match_path(const struct fn_watches *ws, struct fn_str path, uint32_t flags)
+static struct match match_path(const struct fn_watches *ws, struct fn_str path, uint32_t not_for)
 {
 	struct match m = {.watch = -1};
 	size_t parent = parent_len(path), end = 0;
@@ -46,9 +56,9 @@ static struct match match_path(const struct fn_watches *ws, struct fn_str path, 
 
 		w = is_parent || ws->recursive ? fn_watches_find(ws, path.data, end) : NULL;
 		if (w && w->flags & FN1_WATCH_RECURSIVE)
-			add_match(&m, w, UINT64_MAX, flags);
+			add_match(&m, w, UINT64_MAX, not_for);
 		else if (w && is_parent)
-			add_match(&m, w, ~(uint64_t)SELF_BITS, flags);
+			add_match(&m, w, ~(uint64_t)SELF_BITS, not_for);
 		if (is_parent)
 			break;
 		end = (size_t)((const char *)memchr(path.data + end + 1, '/', path.len - end - 1) -
@@ -56,7 +66,7 @@ static struct match match_path(const struct fn_watches *ws, struct fn_str path, 
 	}
 	w = fn_watches_find(ws, path.data, path.len);
 	if (w)
-		add_match(&m, w, ~(uint64_t)FN_DIRENT_EVENTS, flags);
+		add_match(&m, w, ~(uint64_t)FN_DIRENT_EVENTS, not_for);
 	return m;
 }
 
@@ -81,9 +91,9 @@ static void tell_rename(struct fn_client *c, const struct fn_event *ev)
 	bool new_side, old_side;
 
 	if (ev->path.data)
-		to = match_path(&c->watches, ev->path, ev->flags);
+		to = match_path(&c->watches, ev->path, unwanted(c, ev));
 	if (ev->old_path.data)
-		from = match_path(&c->watches, ev->old_path, ev->flags);
+		from = match_path(&c->watches, ev->old_path, unwanted(c, ev));
 	new_side = to.mask & MOVE_BITS && visible(c, ev->path, &to);
 	old_side = from.mask & MOVE_BITS && visible(c, ev->old_path, &from);
 	if (!new_side && !old_side)
@@ -106,7 +116,7 @@ static void tell_rename(struct fn_client *c, const struct fn_event *ev)
 
 static void tell_other(struct fn_client *c, const struct fn_event *ev)
 {
-	struct match m = match_path(&c->watches, ev->path, ev->flags);
+	struct match m = match_path(&c->watches, ev->path, unwanted(c, ev));
 
 	if (ev->mask & m.mask & FN_ALL_EVENTS && visible(c, ev->path, &m))
 		tell(c, ev, m.mask, m.watch);

@@ -128,7 +128,7 @@ int fn_watches_set(struct fn_watches *ws, const char *path, size_t len, uint64_t
 		w->id = ws->next_id++;
 	}
 	w->mask = mask;
-	w->flags = flags & (FN1_WATCH_RECURSIVE | FN1_WATCH_NO_LOCAL);
+	w->flags = flags & (FN1_WATCH_RECURSIVE | FN1_WATCH_NO_LOCAL | FN1_WATCH_NO_SELF);
 	link_watch(ws, w);
 	count_in(ws, w);
 	*watch = w;
