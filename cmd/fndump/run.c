@@ -26,7 +26,7 @@ struct run {
 	struct fn_buf out, record;
 	const char *name;
 	uint64_t bad, findings, passed;
-	uint64_t bad_offset, bad_line;
+	uint64_t unseen;
 	bool print, live;
 	int error; /* of writing */
 };
@@ -212,6 +212,10 @@ static int take_message(struct run *r, const struct fn_trace_msg *m)
 
 	if (m->conn != 1 && !r->c->print.conn)
 		r->c->print.conn = r->printer->opts.conn = true;
+	if (source_unseen(r->source) != r->unseen) {
+		r->unseen = source_unseen(r->source);
+		fn_session_lossy(r->session);
+	}
 	e = fn_session_see(r->session, m, &seen);
 	if (e)
 		return e;
@@ -231,6 +235,7 @@ static int take_bad(struct run *r)
 	const char *fault = source_fault(r->source, &offset, &line);
 
 	r->bad++;
+	fn_session_lossy(r->session);
 	place(r, offset, line, where, sizeof(where));
 	flush_out(r, true);
 	fn_warn("%s: %s", where, fault);

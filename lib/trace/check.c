@@ -35,7 +35,7 @@ static const char *op_name(const struct fn_wire_op *op)
 /* Are all lookups of this connection in the table? */
 static bool knows_nodes(const struct fn_session *s, const struct fn_conn *c)
 {
-	return c->whole && !s->opts.no_nodes && c->evicted == s->nodes.evicted;
+	return c->whole && !c->lossy && !s->opts.no_nodes && c->evicted == s->nodes.evicted;
 }
 
 /* Header fields of other opcodes name no node. */
@@ -93,7 +93,7 @@ static void check_orphan(const struct fn_session *s, const struct fn_seen *seen)
 		finding(s, seen->msg, "second reply to unique %llu (%s)",
 			(unsigned long long)unique,
 			op_name(fn_session_op(&seen->conn->wire, s->recent[i].opcode)));
-	else if (seen->conn->whole && !s->dropped)
+	else if (seen->conn->whole && !seen->conn->lossy && !s->dropped)
 		finding(s, seen->msg, "reply to unique %llu, which was never sent or has no reply",
 			(unsigned long long)unique);
 }
@@ -241,7 +241,7 @@ void fn_check_notify(struct fn_session *s, const struct fn_seen *seen)
  * nor when it is long ago and the request is none that waits. */
 static bool overdue(const struct fn_conn *c, const struct fn_request *r)
 {
-	if (!c || !c->whole)
+	if (!c || !c->whole || c->lossy)
 		return false;
 	if (c->destroyed)
 		return true;

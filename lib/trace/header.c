@@ -9,6 +9,8 @@
 /* Opcodes that mainline, Android, CUSE and we have used; a limit for guesses, not a law. */
 #define LIKELY_OPCODE 0x2000
 
+const uint8_t fn_msg_nothing[FN_WIRE_IN_HEADER];
+
 static void request_header(struct fn_trace_msg *m)
 {
 	const uint8_t *p = m->data;

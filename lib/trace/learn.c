@@ -22,7 +22,7 @@ void fn_session_init_request(struct fn_session *s, struct fn_conn *c, const stru
 
 	fn_nodes_reset(&s->nodes, c->key.conn);
 	c->whole = true;
-	c->destroyed = false;
+	c->destroyed = c->lossy = false;
 	c->evicted = s->nodes.evicted;
 	c->offered = init_flags(p, n, swap, 16);
 	c->offered_minor = n >= 8 ? fn_get_u32(p + 4, swap) : 0;
@@ -87,7 +87,9 @@ void fn_session_learn(struct fn_session *s, const struct fn_seen *seen)
 
 	switch (seen->req->opcode) {
 	case OP_READDIRPLUS:
-		learn_dirents(s, seen);
+		if (m->have > FN_WIRE_OUT_HEADER)
+			learn_dirents(s, seen);
+		seen->conn->lossy |= m->have < m->len;
 		return;
 	case OP_LOOKUP:
 	case OP_SYMLINK:
@@ -103,8 +105,10 @@ void fn_session_learn(struct fn_session *s, const struct fn_seen *seen)
 	default:
 		return;
 	}
-	if (m->have < FN_WIRE_OUT_HEADER + 8)
+	if (m->have < FN_WIRE_OUT_HEADER + 8) {
+		seen->conn->lossy = true;
 		return;
+	}
 	nodeid = fn_get_u64(m->data + FN_WIRE_OUT_HEADER, fn_msg_swapped(m));
 	if (nodeid)
 		fn_nodes_entry(&s->nodes, m->conn, nodeid, seen->req->nodeid,
@@ -177,6 +181,12 @@ void fn_session_done(struct fn_session *s, const struct fn_seen *seen)
 		done_request(s, seen);
 	else if (seen->msg->kind == FN_MSG_REPLY)
 		done_reply(s, seen);
+}
+
+void fn_session_lossy(struct fn_session *s)
+{
+	for (struct fn_conn *c = NULL; (c = fn_map_next(&s->conns, c));)
+		c->lossy = true;
 }
 
 void fn_session_end(struct fn_session *s)

@@ -137,7 +137,7 @@ void fn_seen_request(const struct fn_seen *reply, struct fn_seen *seen, struct f
 		.extlen = r->copied >= FN_WIRE_IN_HEADER
 				  ? fn_get_u16(r->copy + 36, r->flags & FN_MSG_SWAP)
 				  : 0,
-		.data = r->copy,
+		.data = r->copy ? r->copy : fn_msg_nothing,
 		.have = r->copied,
 	};
 	*seen = *reply;

@@ -98,11 +98,17 @@ static void find_order(struct fn_trace *t, struct fusedump *s)
 	}
 }
 
+static bool at_record(struct fn_trace *t, bool swap)
+{
+	struct record r;
+
+	return scan_record(t, swap, &r) == SCAN_OK && plausible(t, &r, swap) && have(t, r.total);
+}
+
 /* Pass over bytes up to what looks like a record again, or to the end. */
 static int resync(struct fn_trace *t, struct fusedump *s, const char *why)
 {
 	uint64_t begin = t->in.base;
-	struct record r;
 
 	do {
 		fn_input_skip(&t->in, 1);
@@ -110,7 +116,7 @@ static int resync(struct fn_trace *t, struct fusedump *s, const char *why)
 			break;
 		if (!s->known_order)
 			find_order(t, s);
-	} while (scan_record(t, s->swap, &r) != SCAN_OK || !plausible(t, &r, s->swap));
+	} while (!at_record(t, s->swap));
 	return fn_trace_bad(t, begin, "%s; %llu bytes passed over", why,
 			    (unsigned long long)(t->in.base - begin));
 }

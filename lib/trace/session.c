@@ -303,7 +303,7 @@ static void see_reply(struct fn_session *s, const struct fn_trace_msg *m, struct
 		fn_check_reply(s, seen);
 	if (r && r->opcode == OP_INIT && m->error == 0)
 		fn_session_init_reply(s, seen->conn, m);
-	if (r && !s->opts.no_nodes && m->error == 0 && !m->refused && m->have > FN_WIRE_OUT_HEADER)
+	if (r && !s->opts.no_nodes && m->error == 0 && !m->refused)
 		fn_session_learn(s, seen);
 }
 

@@ -38,6 +38,7 @@ struct fn_conn {
 	struct fn_wire_conn wire;
 	bool whole;     /* its INIT request was seen, so all lookups were */
 	bool destroyed; /* DESTROY was answered */
+	bool lossy;     /* something of it could not be read: nodes may be missing */
 	uint32_t offered_minor;
 	uint64_t offered; /* INIT flags of the request */
 	uint64_t evicted; /* nodes given up when it began */
@@ -79,6 +80,8 @@ void fn_session_free(struct fn_session *s);
 int fn_session_see(struct fn_session *s, const struct fn_trace_msg *m, struct fn_seen *seen);
 /* After the message was printed: what it takes away (a forgotten node, an old name). */
 void fn_session_done(struct fn_session *s, const struct fn_seen *seen);
+/* Something in the trace could not be read: no finding may rest on what is missing. */
+void fn_session_lossy(struct fn_session *s);
 /* At the end of the trace: findings about what never came. */
 void fn_session_end(struct fn_session *s);
 

@@ -218,6 +218,7 @@ int fn_trace_next(struct fn_trace *t, struct fn_trace_msg *m)
 
 	memset(m, 0, sizeof(*m));
 	m->time = FN_TIME_NONE;
+	m->data = fn_msg_nothing;
 	r = t->reader->next(t, m);
 	return r ? r : t->in.error;
 }

@@ -72,7 +72,8 @@ struct fn_trace_msg {
 	uint32_t uid, gid, pid;
 	uint16_t extlen; /* total_extlen, in 8-byte units */
 
-	/* The message with its header as it was on the wire; lent until the next call. */
+	/* The message with its header as it was on the wire; lent until the next call, and never
+	 * NULL: at fn_msg_nothing where there are no bytes. */
 	const uint8_t *data;
 	uint32_t have; /* bytes at data, <= len; 0 with FN_MSG_NO_BODY */
 };
@@ -85,6 +86,8 @@ struct fn_trace_opts {
 	void *arg;
 };
 #define FN_TRACE_MSG_MAX (32u << 20)
+
+extern const uint8_t fn_msg_nothing[FN_WIRE_IN_HEADER];
 
 /* What fn_trace_next() returns beside 0 (the end) and -errno. */
 enum { FN_TRACE_MSG = 1, FN_TRACE_BAD = 2 };
