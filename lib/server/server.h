@@ -37,6 +37,10 @@ struct fn_server_opts {
 	size_t queue_max; /* events waiting for replay; 0: a sane default */
 	uint64_t mask;    /* events replayed; 0: FN_CHANGE_EVENTS */
 	bool no_control;  /* do not show the control file */
+	/* The server resolves paths from names it remembers (libfuse's high-level API): UNLINK,
+	 * RMDIR and RENAME of the replay thread go to it, and its operations have to leave the
+	 * store alone for that thread (fn_server_is_replay() in server/reserved.h). */
+	bool follows_names;
 };
 
 /* After fuse_session_mount(), before the loop. 0 or -errno. */
@@ -53,8 +57,18 @@ int fn_server_push(struct fn_server *srv, const struct fn_event *ev);
  * also closes src. */
 int fn_server_follow(struct fn_server *srv, struct fn_source *src);
 
+/* Follow opts->backing: watch it, leave out what this process did, push the rest. */
+int fn_server_follow_backing(struct fn_server *srv, const char *backing);
+
 struct fn_server_stats {
-	uint64_t pushed, replayed, unheld, coalesced, malformed, failed, lost;
+	uint64_t pushed;    /* events given to fn_server_push() */
+	uint64_t replayed;  /* raised */
+	uint64_t unheld;    /* where nobody can be watching */
+	uint64_t coalesced; /* the same was waiting already */
+	uint64_t malformed;
+	uint64_t stale;  /* told twice, or of what is no longer so */
+	uint64_t failed; /* the kernel refused the system call */
+	uint64_t lost;   /* no room in the queue: their directories got ATTRIB */
 };
 void fn_server_stats(const struct fn_server *srv, struct fn_server_stats *st);
 

@@ -37,9 +37,6 @@ struct fn_source_opts {
 /* Each: 0 or -errno; *bad, if not NULL, becomes the index of the root at fault, else -1. */
 int fn_source_fanotify(struct fn_source **src, const struct fn_source_opts *opts, int *bad);
 int fn_source_inotify(struct fn_source **src, const struct fn_source_opts *opts, int *bad);
-/* The control file of the mount that each root is on, see source/control.h; -EOPNOTSUPP: there is
- * none. Watches are set at the server; paths need not resolve to anything but there. */
-int fn_source_control(struct fn_source **src, const struct fn_source_opts *opts, int *bad);
 /* fanotify where it works for these roots, else inotify. */
 int fn_source_local(struct fn_source **src, const struct fn_source_opts *opts, int *bad);
 

@@ -1,0 +1,268 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include <errno.h>
+#include <fcntl.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "replay/replay_impl.h"
+
+#ifndef FUSE_DEV_IOC_CLONE
+#define FUSE_DEV_IOC_CLONE _IOR(229, 0, uint32_t)
+#endif
+
+/* How many events until the clone of the mount is let go and looked for again, so that a mount
+ * that was unmounted meanwhile ends soon. */
+#define BATCH 128
+
+static bool wait_ready(struct fn_replay *r)
+{
+	bool ready;
+
+	pthread_mutex_lock(&r->lock);
+	while (!r->ready && !atomic_load(&r->stop))
+		pthread_cond_wait(&r->changed, &r->lock);
+	ready = !atomic_load(&r->stop);
+	pthread_mutex_unlock(&r->lock);
+	return ready;
+}
+
+/* The page cache of a server that does not let the kernel look at mtime has to be emptied by
+ * notification; for this the thread needs a device of its own. */
+static int clone_device(const struct fn_replay *r)
+{
+	uint32_t master = (uint32_t)r->server_fd;
+	int fd;
+
+	if (r->init_flags & FUSE_AUTO_INVAL_DATA && !(r->init_flags & FUSE_WRITEBACK_CACHE))
+		return -1;
+	fd = open("/dev/fuse", O_RDWR | O_CLOEXEC);
+	if (fd >= 0 && ioctl(fd, FUSE_DEV_IOC_CLONE, &master)) {
+		close(fd);
+		fd = -1;
+	}
+	return fd;
+}
+
+/* Leave the server's descriptor table, above all its /dev/fuse. */
+static void own_descriptors(struct fn_replay *r)
+{
+	int fd = clone_device(r);
+
+	if (unshare(CLONE_FILES)) {
+		r->dev_fd = fd; /* not on Linux; the thread works all the same */
+		return;
+	}
+	if (fd > 0)
+		close_range(0, (unsigned)fd - 1, 0);
+	close_range((unsigned)(fd + 1), ~0U, 0);
+	r->dev_fd = fd;
+}
+
+/* Tells the server which thread this is: only we know that name. */
+static int probe(struct fn_replay *r)
+{
+	struct stat st;
+	int fd = fn_replay_mount(r);
+
+	if (fd < 0)
+		return fd;
+	fstatat(fd, r->probe, &st, AT_SYMLINK_NOFOLLOW);
+	return 0;
+}
+
+/* Whoever watches the directory looks again; what happened in it was lost. */
+static void replay_lost(struct fn_replay *r, uint64_t nodeid)
+{
+	struct fn_item item = {
+		.kind = FN_OP_ATTR,
+		.mask = FN_ATTRIB | FN_ISDIR,
+		.parent = nodeid,
+		.name = "",
+	};
+
+	fn_replay_item(r, &item);
+}
+
+static void replay_one(struct fn_replay *r, struct fn_item *item)
+{
+	bool moves = item->late || ((item->kind == FN_OP_RENAME || item->kind == FN_OP_EXCHANGE) &&
+				    item->mask & FN_ISDIR);
+	struct fn_item late;
+
+	if (!item->late) {
+		fn_replay_item(r, item);
+	} else if (!r->conf.resolve(r->conf.ctx, item->late, &late)) {
+		char name[256], old_name[256];
+
+		memcpy(name, late.name ? late.name : "", late.name_len);
+		name[late.name_len] = '\0';
+		memcpy(old_name, late.old_name ? late.old_name : "", late.old_len);
+		old_name[late.old_len] = '\0';
+		late.name = name;
+		late.old_name = old_name;
+		late.kind = item->kind;
+		late.mask = item->mask;
+		fn_replay_item(r, &late);
+	} else {
+		atomic_fetch_add(&r->unheld, 1);
+	}
+	if (moves)
+		fn_queue_moved(r->queue);
+}
+
+static void drain(struct fn_replay *r)
+{
+	struct fn_item *item;
+	uint64_t nodeid;
+
+	for (unsigned n = 1; (item = fn_queue_pop(r->queue)); n++) {
+		replay_one(r, item);
+		fn_item_free(item);
+		if (n % BATCH == 0)
+			fn_replay_close(r);
+	}
+	while ((nodeid = fn_queue_pop_lost(r->queue)))
+		replay_lost(r, nodeid);
+	fn_replay_close(r);
+}
+
+static void *run(void *arg)
+{
+	struct fn_replay *r = arg;
+
+	if (wait_ready(r)) {
+		own_descriptors(r);
+		probe(r);
+		fn_replay_close(r);
+		while (fn_queue_wait(r->queue))
+			drain(r);
+		if (r->dev_fd >= 0)
+			close(r->dev_fd);
+	}
+	return NULL;
+}
+
+static int spawn(struct fn_replay *r)
+{
+	sigset_t all, old;
+	int res;
+
+	sigfillset(&all);
+	pthread_sigmask(SIG_SETMASK, &all, &old);
+	res = pthread_create(&r->thread, NULL, run, r);
+	pthread_sigmask(SIG_SETMASK, &old, NULL);
+	if (!res)
+		pthread_setname_np(r->thread, "fn-replay");
+	return -res;
+}
+
+int fn_replay_start(struct fn_replay **out, const struct fn_replay_conf *conf)
+{
+	struct fn_replay *r = calloc(1, sizeof(*r));
+	int res = -ENOMEM;
+
+	if (!r)
+		return res;
+	r->conf = *conf;
+	r->mountpoint = strdup(conf->mountpoint);
+	r->probe = strdup(conf->probe);
+	r->limbo = strdup(conf->limbo);
+	r->queue = fn_queue_new(conf->queue_max);
+	r->dev_fd = r->mount_fd = r->dir_fd = r->limbo_fd = r->server_fd = -1;
+	r->made_up = FN_NODE_MADE_UP;
+	pthread_mutex_init(&r->lock, NULL);
+	pthread_cond_init(&r->changed, NULL);
+	if (r->mountpoint && r->probe && r->limbo && r->queue)
+		res = spawn(r);
+	if (res) {
+		r->joined = true;
+		fn_replay_free(r);
+		return res;
+	}
+	*out = r;
+	return 0;
+}
+
+void fn_replay_ready(struct fn_replay *r, uint64_t init_flags, int fd)
+{
+	pthread_mutex_lock(&r->lock);
+	r->init_flags = init_flags;
+	r->server_fd = fd;
+	r->ready = true;
+	pthread_cond_signal(&r->changed);
+	pthread_mutex_unlock(&r->lock);
+}
+
+void fn_replay_push(struct fn_replay *r, const struct fn_item *item)
+{
+	switch (fn_queue_push(r->queue, item)) {
+	case FN_PUSHED:
+		break;
+	case FN_COALESCED:
+		atomic_fetch_add(&r->coalesced, 1);
+		break;
+	case FN_LOST:
+		fn_event_free(item->late);
+		atomic_fetch_add(&r->lost, 1);
+		break;
+	}
+}
+
+bool fn_replay_late(const struct fn_replay *r)
+{
+	return fn_queue_moves(r->queue) != 0;
+}
+
+void fn_replay_stop(struct fn_replay *r)
+{
+	pthread_mutex_lock(&r->lock);
+	atomic_store(&r->stop, true);
+	pthread_cond_signal(&r->changed);
+	pthread_mutex_unlock(&r->lock);
+	fn_queue_close(r->queue);
+}
+
+int fn_replay_join(struct fn_replay *r, int timeout_ms)
+{
+	struct timespec until;
+	int res;
+
+	if (r->joined)
+		return 0;
+	clock_gettime(CLOCK_REALTIME, &until);
+	until.tv_nsec += (long)timeout_ms % 1000 * 1000000;
+	until.tv_sec += timeout_ms / 1000 + until.tv_nsec / 1000000000;
+	until.tv_nsec %= 1000000000;
+	res = pthread_timedjoin_np(r->thread, NULL, &until);
+	r->joined = !res;
+	return -res;
+}
+
+void fn_replay_free(struct fn_replay *r)
+{
+	if (!r || !r->joined)
+		return;
+	fn_queue_free(r->queue);
+	pthread_cond_destroy(&r->changed);
+	pthread_mutex_destroy(&r->lock);
+	free(r->mountpoint);
+	free(r->probe);
+	free(r->limbo);
+	free(r);
+}
+
+void fn_replay_stats(struct fn_replay *r, struct fn_replay_stats *st)
+{
+	st->replayed = atomic_load(&r->replayed);
+	st->unheld = atomic_load(&r->unheld);
+	st->coalesced = atomic_load(&r->coalesced);
+	st->stale = atomic_load(&r->stale);
+	st->failed = atomic_load(&r->failed);
+	st->lost = atomic_load(&r->lost);
+}

@@ -1,0 +1,105 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* A thread that takes events from a source and pushes them. */
+#include <errno.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include "server/server_impl.h"
+
+static int push(const struct fn_event *ev, void *arg)
+{
+	fn_server_push(arg, ev);
+	return 0;
+}
+
+static void *run(void *arg)
+{
+	struct fn_follow *f = arg;
+	struct pollfd p[2] = {{.fd = f->wake, .events = POLLIN},
+			      {.fd = fn_source_fd(f->src), .events = POLLIN}};
+
+	while (!(p[0].revents & POLLIN)) {
+		int n = poll(p, 2, fn_source_timeout(f->src));
+
+		if (n < 0 && errno != EINTR)
+			break;
+		if (n >= 0 && fn_source_dispatch(f->src, push, f->srv) < 0)
+			break;
+	}
+	return NULL;
+}
+
+static int start(struct fn_follow *f)
+{
+	sigset_t all, old;
+	int res;
+
+	sigfillset(&all);
+	pthread_sigmask(SIG_SETMASK, &all, &old);
+	res = pthread_create(&f->thread, NULL, run, f);
+	pthread_sigmask(SIG_SETMASK, &old, NULL);
+	return -res;
+}
+
+int fn_server_follow(struct fn_server *srv, struct fn_source *src)
+{
+	struct fn_follow *f;
+	int res;
+
+	if (srv->nfollow == FN_FOLLOW_MAX)
+		return -ENOSPC;
+	f = calloc(1, sizeof(*f));
+	if (!f)
+		return -ENOMEM;
+	f->srv = srv;
+	f->src = src;
+	f->wake = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	res = f->wake < 0 ? -errno : start(f);
+	if (res) {
+		if (f->wake >= 0)
+			close(f->wake);
+		free(f);
+		return res;
+	}
+	srv->follow[srv->nfollow++] = f;
+	return 0;
+}
+
+int fn_server_follow_backing(struct fn_server *srv, const char *backing)
+{
+	struct fn_source_opts opts = {
+		.mask = srv->mask,
+		.flags = FN_SOURCE_RECURSIVE | FN_SOURCE_WHOLE_FS | FN_SOURCE_NO_SELF |
+			 FN_SOURCE_MODE,
+		.roots = &backing,
+		.nroots = 1,
+	};
+	struct fn_source *src;
+	int bad, res = fn_source_local(&src, &opts, &bad);
+
+	if (res)
+		return res;
+	res = fn_server_follow(srv, src);
+	if (res)
+		fn_source_close(src);
+	return res;
+}
+
+void fn_follow_end(struct fn_server *srv)
+{
+	const uint64_t one = 1;
+
+	for (size_t i = 0; i < srv->nfollow; i++) {
+		struct fn_follow *f = srv->follow[i];
+
+		if (write(f->wake, &one, sizeof(one)) == sizeof(one))
+			pthread_join(f->thread, NULL);
+		fn_source_close(f->src);
+		close(f->wake);
+		free(f);
+	}
+	srv->nfollow = 0;
+}
