@@ -370,6 +370,13 @@ void fn_pathmap_pin(struct fn_pathmap *map, const struct fn_object *dir, bool pi
 	}
 }
 
+bool fn_pathmap_pinned(const struct fn_pathmap *map, const struct fn_object *dir)
+{
+	const struct node *n = find(map, dir);
+
+	return n && n->pinned;
+}
+
 void fn_pathmap_drop(struct fn_pathmap *map, const struct fn_object *dir)
 {
 	struct node *n = find(map, dir);

@@ -53,6 +53,7 @@ int fn_pathmap_learn(struct fn_pathmap *map, const struct fn_object *dir,
 void fn_pathmap_pin(struct fn_pathmap *map, const struct fn_object *dir, bool pinned);
 /* Forget everything but roots, tops and what is pinned: events were lost, it may be wrong. */
 void fn_pathmap_forget(struct fn_pathmap *map);
+bool fn_pathmap_pinned(const struct fn_pathmap *map, const struct fn_object *dir);
 /* Forget where dir is (not its children, which become unknown with it). */
 void fn_pathmap_drop(struct fn_pathmap *map, const struct fn_object *dir);
 

@@ -142,6 +142,7 @@ static void fan_close(struct fn_source *src)
 		close(s->poll_fd);
 	fn_pathmap_free(s->map);
 	fn_comm_cache_free(s->comm);
+	fn_ledger_free(s->ledger);
 	fn_seen_clear(&s->seen);
 	free(s->path.data);
 	free(s->old_path.data);
@@ -150,11 +151,20 @@ static void fan_close(struct fn_source *src)
 	free(s);
 }
 
+static void fan_expect(struct fn_source *src, uint64_t mask, const char *path, size_t len)
+{
+	struct fan_source *s = (struct fan_source *)src;
+
+	if (s->ledger)
+		fn_ledger_expect(s->ledger, mask, (struct fn_str){path, len});
+}
+
 static const struct fn_source_ops fan_ops = {
 	.name = "fanotify",
 	.fd = fan_fd,
 	.timeout = fan_timeout,
 	.dispatch = fan_dispatch,
+	.expect = fan_expect,
 	.stats = fan_stats,
 	.close = fan_close,
 };
@@ -199,7 +209,9 @@ static int new_source(struct fan_source **src, const struct fn_source_opts *opts
 	s->roots = calloc(opts->nroots, sizeof(*s->roots));
 	s->map = fn_pathmap_new(opts->max_paths ? opts->max_paths : DEFAULT_PATHS);
 	s->comm = opts->flags & FN_SOURCE_COMM ? fn_comm_cache_new() : NULL;
-	if (!s->buf || !s->roots || !s->map || (opts->flags & FN_SOURCE_COMM && !s->comm))
+	s->ledger = opts->flags & FN_SOURCE_NO_SELF ? fn_ledger_new() : NULL;
+	if (!s->buf || !s->roots || !s->map || (opts->flags & FN_SOURCE_COMM && !s->comm) ||
+	    (opts->flags & FN_SOURCE_NO_SELF && !s->ledger))
 		return -ENOMEM;
 	s->nroots = opts->nroots;
 	for (size_t i = 0; i < s->nroots; i++)

@@ -48,7 +48,7 @@ int fan_mark_root(struct fan_source *s, size_t root)
 	if (mark_whole(s, r) == 0)
 		return 0;
 	if (!r->dir)
-		mask &= ~(uint64_t)(FN_CREATE | FN_DELETE | FN_RENAME);
+		mask &= FN_CONTENT_EVENTS;
 	rc = mark_fd(s, FAN_MARK_INODE, mask, r->fd);
 	return rc == 0 && r->dir ? fan_walk_marks(s, (int)root) : rc;
 }
@@ -104,7 +104,8 @@ static void report_entry(struct walk *w, const struct fn_object *dir, struct fn_
 	fn_object_copy(&ev->parent, dir);
 	ev->name = name;
 	ev->path = path;
-	fn_source_emit(&w->s->base, ev);
+	if (!w->s->ledger || !fn_ledger_expected(w->s->ledger, ev))
+		fn_source_emit(&w->s->base, ev);
 }
 
 /* A mark that cannot be set is a watch that is lost, unless the directory is gone or closed to
@@ -216,28 +217,39 @@ int fan_walk_marks(struct fan_source *s, int root)
 	return walk(s, root, (struct fn_str){"", 0}, false);
 }
 
-int fan_appeared(struct fan_source *s, int root, struct fn_str path)
+static int mark_appeared(struct fan_source *s, int root, int fd, const struct fn_object *dir)
 {
-	char *rel;
-	uint64_t mask = s->kernel_mask | FAN_EVENT_ON_CHILD;
+	struct fn_object now;
+	int rc = 0;
+
+	fn_object_clear(&now);
+	if (fn_object_handle_at(&now, fd, "", AT_EMPTY_PATH, NULL))
+		return -ESTALE;
+	if (now.handle_len != dir->handle_len || now.handle_type != dir->handle_type ||
+	    memcmp(now.handle, dir->handle, now.handle_len))
+		return -ESTALE;
+	if (s->roots[root].whole)
+		return 0;
+	rc = mark_fd(s, FAN_MARK_INODE | FAN_MARK_ONLYDIR, s->kernel_mask | FAN_EVENT_ON_CHILD, fd);
+	s->stats.watches += rc == 0;
+	if (rc == 0)
+		fn_pathmap_pin(s->map, dir, true);
+	return rc;
+}
+
+int fan_appeared(struct fan_source *s, int root, struct fn_str path, const struct fn_object *dir)
+{
+	char *rel = strndup(path.data, path.len);
 	int fd, rc;
 
-	if (!(s->flags & FN_SOURCE_RECURSIVE))
-		return 0;
-	rel = strndup(path.data, path.len);
 	if (!rel)
 		return -ENOMEM;
-	fd = s->roots[root].whole
-		     ? -1
-		     : fn_open_beneath(fan_root_fd(s, root), rel, O_RDONLY | O_DIRECTORY);
-	rc = 0;
-	if (fd >= 0) {
-		rc = mark_fd(s, FAN_MARK_INODE | FAN_MARK_ONLYDIR, mask, fd);
-		s->stats.watches += rc == 0;
+	fd = fn_open_beneath(fan_root_fd(s, root), rel, O_RDONLY | O_DIRECTORY);
+	rc = fd < 0 ? fd : mark_appeared(s, root, fd, dir);
+	if (fd >= 0)
 		close(fd);
-	}
 	if (rc == 0)
-		rc = walk(s, root, (struct fn_str){rel, path.len}, true);
+		rc = walk(s, root, path, true);
 	free(rel);
 	return rc;
 }

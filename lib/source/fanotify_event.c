@@ -125,8 +125,6 @@ static void move_dir(struct fan_source *s, const struct fn_fan_record *rec, cons
 		fn_pathmap_drop(s->map, &w->object);
 	else if (rec->mask & FN_DELETE)
 		fn_pathmap_pin(s->map, &w->object, false);
-	if (w->in && !s->roots[w->root].whole && (rec->mask & (FN_RENAME | FN_CREATE)))
-		fn_pathmap_pin(s->map, &w->object, true);
 }
 
 /* Our own walks open and read directories. */
@@ -220,6 +218,31 @@ static int emit_rename(struct fan_source *s, const struct fn_fan_record *rec, co
 	return fn_source_emit(&s->base, &s->ev);
 }
 
+static uint64_t key_of(const struct fn_object *dir, struct fn_str name)
+{
+	return fn_seen_key(fn_object_hash(dir), name);
+}
+
+/* A walk has seen what this rename did, and reported it as it is now: then it is told as the loss
+ * of the old name only, and an exchange not at all. */
+static bool rename_told(struct fan_source *s, const struct fn_fan_record *rec, struct sides *w)
+{
+	struct fn_fan_record back;
+	bool old_told, new_told;
+
+	if (!s->seen.count)
+		return false;
+	new_told = w->in && fn_seen_has(&s->seen, key_of(&w->dir, rec->dir.name));
+	old_told = w->old_in && fn_seen_has(&s->seen, key_of(&w->old_dir, rec->old_dir.name));
+	if (new_told && old_told && take_way_back(s, rec, &back))
+		return true;
+	if (old_told)
+		fn_seen_take(&s->seen, key_of(&w->old_dir, rec->old_dir.name));
+	if (new_told)
+		w->in = false;
+	return new_told && !w->old_in;
+}
+
 static bool present_now(struct fan_source *s, const struct sides *w)
 {
 	struct fn_object now;
@@ -239,17 +262,19 @@ static int appeared(struct fan_source *s, const struct fn_fan_record *rec, const
 	char *path;
 	int rc;
 
-	if (!(s->flags & FN_SOURCE_RECURSIVE) || !w->in || w->old_in)
+	if (!(s->flags & FN_SOURCE_RECURSIVE) || !w->in)
 		return 0;
-	if (s->roots[w->root].whole && !(rec->mask & FN_RENAME))
+	if (s->roots[w->root].whole && (w->old_in || !(rec->mask & FN_RENAME)))
 		return 0; /* every event in it comes anyway */
+	if (fn_pathmap_pinned(s->map, &w->object))
+		return 0;
 	if (fn_pathmap_place(s->map, &w->object) == FN_PLACE_PRUNED)
 		return 0;
 	path = strndup(w->path.data, w->path.len);
 	if (!path)
 		return -ENOMEM;
-	rc = fan_appeared(s, w->root, (struct fn_str){path, w->path.len});
-	if (rc && rc != -ENOENT && rc != -ENOTDIR) {
+	rc = fan_appeared(s, w->root, (struct fn_str){path, w->path.len}, &w->object);
+	if (rc && rc != -ENOENT && rc != -ENOTDIR && rc != -ESTALE && rc != -EACCES) {
 		start_event(s, rec, FN_IGNORED);
 		s->ev.flags = FN_EV_GONE;
 		s->ev.root = w->root;
@@ -274,7 +299,7 @@ static int emit_all(struct fan_source *s, const struct fn_fan_record *rec, const
 	if (known)
 		bits &= ~(uint64_t)FN_CREATE;
 	both = both && present_now(s, w);
-	while (rc == 0 && (bit = fn_fan_next_bit(&bits, both)))
+	while ((bit = fn_fan_next_bit(&bits, both))) /* also when stopped: emit keeps them */
 		rc = emit_one(s, rec, w, bit);
 	return rc;
 }
@@ -307,13 +332,14 @@ int fan_record(struct fan_source *s, const struct fn_fan_record *rec)
 	w.in = place(s, &rec->dir, &w.dir, &s->path, &w.path, &w.root);
 	if (!w.in && !w.old_in)
 		w.in = place_file_root(s, &w);
-	if (rec->old_dir.present && s->seen.count)
-		fn_seen_take(&s->seen, fn_seen_key(fn_object_hash(&w.old_dir), rec->old_dir.name));
 	if (rec->mask & FN_ISDIR && rec->mask & FN_DIRENT_EVENTS)
 		move_dir(s, rec, &w);
 	if (!w.in && !w.old_in)
 		return 0;
-	rc = rec->mask & FN_RENAME ? emit_rename(s, rec, &w) : emit_all(s, rec, &w);
+	if (!(rec->mask & FN_RENAME))
+		rc = emit_all(s, rec, &w);
+	else
+		rc = rename_told(s, rec, &w) ? s->base.stop : emit_rename(s, rec, &w);
 	if (rec->mask & FN_ISDIR && rec->mask & (FN_CREATE | FN_RENAME))
 		appeared(s, rec, &w);
 	return rc;

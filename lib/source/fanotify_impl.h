@@ -6,6 +6,7 @@
 
 #include "object/pathmap.h"
 #include "source/fanotify_parse.h"
+#include "source/ledger.h"
 #include "source/seen.h"
 #include "source/source_impl.h"
 
@@ -39,6 +40,7 @@ struct fan_source {
 	struct fn_pathbuf path, old_path;
 	struct fn_seen seen;
 	struct fn_comm_cache *comm;
+	struct fn_ledger *ledger; /* NULL unless FN_SOURCE_NO_SELF */
 
 	uint8_t *buf;
 	size_t cap, len, pos;
@@ -59,8 +61,9 @@ int fan_fd_path(int fd, char path[PATH_MAX]);
 int fan_mark_root(struct fan_source *s, size_t root);
 /* Make the place of dir known if it can be. */
 enum fn_place fan_find_dir(struct fan_source *s, const struct fn_object *dir);
-/* A directory that appeared at path below a root: mark what is in it and report it SYNTHETIC. */
-int fan_appeared(struct fan_source *s, int root, struct fn_str path);
+/* A directory that appeared at path below a root: mark what is in it and report it SYNTHETIC. If
+ * something else is there by now, that has an event of its own. */
+int fan_appeared(struct fan_source *s, int root, struct fn_str path, const struct fn_object *dir);
 /* Mark a tree, again after events were lost. */
 int fan_walk_marks(struct fan_source *s, int root);
 

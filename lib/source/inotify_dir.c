@@ -149,18 +149,24 @@ static int walk_push(struct walk *w, uint32_t node)
 	return 0;
 }
 
-/* wd was just given for `name` in parent: note it, wherever it was before. */
+/*
+ * wd was just given for `name` in parent. A directory that the table has elsewhere was renamed,
+ * and the queue is still to tell of it; only when events were lost is it to be moved here.
+ */
 static uint32_t place_wd(struct in_source *s, int wd, uint32_t parent, struct fn_str name)
 {
 	struct fn_watch_table *t = &s->table;
 	uint32_t node = fn_watch_by_wd(t, wd), other = fn_watch_child(t, parent, name);
 
-	if (other != FN_NO_NODE && other != node)
+	if (node != FN_NO_NODE && (t->nodes[node].parent == FN_NO_NODE || other == node))
+		return node;
+	if (node != FN_NO_NODE && !s->rescanning)
+		return FN_NO_NODE;
+	if (other != FN_NO_NODE && !fn_watch_below(t, parent, other) &&
+	    (node == FN_NO_NODE || !fn_watch_below(t, node, other)))
 		in_drop(s, other);
 	if (node == FN_NO_NODE)
 		return fn_watch_add(t, wd, parent, name, -1);
-	if (t->nodes[node].parent == FN_NO_NODE || other == node)
-		return node;
 	if (fn_watch_below(t, parent, node))
 		return FN_NO_NODE; /* a bind mount of a directory into itself */
 	return fn_watch_move(t, node, parent, name) ? node : FN_NO_NODE;
@@ -290,7 +296,7 @@ int in_watch_new(struct in_source *s, uint32_t parent, struct fn_str name, bool 
 		return 0; /* a walk was here first */
 	node = place_wd(s, wd, parent, name);
 	if (node == FN_NO_NODE)
-		return -ENOMEM;
+		return 1;
 	return s->table.nodes[node].parent == FN_NO_NODE ? 0 : in_walk(s, node, report);
 }
 
@@ -299,7 +305,8 @@ void in_rescan(struct in_source *s)
 {
 	struct fn_watch_table *t = &s->table;
 
-	s->nlimbo = 0;
+	s->moving.valid = false;
+	s->rescanning = true;
 	for (uint32_t i = 0; i < t->used; i++)
 		t->nodes[i].mark = false;
 	for (size_t i = 0; i < s->nroots; i++)
@@ -311,4 +318,5 @@ void in_rescan(struct in_source *s)
 	for (uint32_t i = 0; i < t->used; i++)
 		if (t->nodes[i].wd && !t->nodes[i].mark && t->nodes[i].parent != FN_NO_NODE)
 			in_drop(s, i);
+	s->rescanning = false;
 }

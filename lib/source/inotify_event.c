@@ -6,8 +6,9 @@
 #include <fcntl.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <time.h>
 
+#define NEAR 16 /* how far apart the events of one rename may be */
+#define FAR 256
 #define RENAMES (FN_RENAME | FN_MOVED_FROM | FN_MOVED_TO)
 
 static bool there(struct in_source *s, int root, struct fn_str path)
@@ -42,24 +43,6 @@ static void fill_mode(struct in_source *s, struct fn_event *ev)
 		ev->mode = st.st_mode;
 }
 
-static void end_limbo(struct in_source *s, uint32_t cookie)
-{
-	for (size_t i = 0; i < s->nlimbo; i++)
-		if (s->limbo[i].cookie == cookie) {
-			in_drop(s, s->limbo[i].node);
-			s->limbo[i] = s->limbo[--s->nlimbo];
-			return;
-		}
-}
-
-static bool expected(struct in_source *s, const struct fn_event *ev)
-{
-	struct fn_str path = ev->path.data ? ev->path : ev->old_path;
-
-	return s->flags & FN_SOURCE_NO_SELF &&
-	       fn_ledger_take(s->ledger, ev->mask & ~(uint64_t)FN_ISDIR, path);
-}
-
 int in_emit(const struct fn_event *from_joiner, void *arg)
 {
 	struct in_source *s = arg;
@@ -67,33 +50,26 @@ int in_emit(const struct fn_event *from_joiner, void *arg)
 	uint64_t always = FN_Q_OVERFLOW | FN_UNMOUNT | FN_IGNORED | FN_DELETE_SELF;
 	uint64_t want = s->want | always | (s->want & RENAMES ? FN_RENAME : 0);
 
-	/* A directory that left the tree for good. */
-	if (ev->mask & FN_RENAME && ev->mask & FN_ISDIR && ev->flags & FN_EV_PARTIAL &&
-	    fn_event_has_old(ev))
-		end_limbo(s, ev->cookie);
 	ev->cookie = 0;
-	if (!(ev->mask & want) || expected(s, ev))
+	if (!(ev->mask & want))
 		return s->base.stop;
-	if (!ev->mode)
+	if (s->flags & FN_SOURCE_NO_SELF && fn_ledger_expected(s->ledger, ev))
+		return s->base.stop;
+	if (!(ev->mode & ~(uint32_t)S_IFMT))
 		fill_mode(s, ev);
 	return fn_source_emit(&s->base, ev);
-}
-
-static int64_t now(const struct in_source *s)
-{
-	return s->base.mono_ns;
 }
 
 static int push(struct in_source *s, struct fn_event *ev)
 {
 	ev->wall_ns = s->base.wall_ns;
 	ev->mono_ns = s->base.mono_ns;
-	return fn_join_push(s->join, ev, now(s), in_emit, s);
+	return fn_join_push(s->join, ev, s->base.mono_ns, in_emit, s);
 }
 
 int in_idle(struct in_source *s)
 {
-	return fn_join_idle(s->join, now(s), in_emit, s);
+	return fn_join_idle(s->join, s->base.mono_ns, in_emit, s);
 }
 
 static bool start_event(struct in_source *s, uint32_t node, const struct in_raw *raw, uint64_t bit)
@@ -131,70 +107,6 @@ static int overflow(struct in_source *s)
 	return rc;
 }
 
-/* The kernel queues MOVED_FROM, MOVED_TO, MOVE_SELF in this order: without the second, nobody
- * watches where the directory went, and what happens in it is no longer ours. */
-static void moved_self(struct in_source *s, uint32_t node)
-{
-	for (size_t i = 0; i < s->nlimbo; i++)
-		if (s->limbo[i].node == node)
-			fn_join_alone(s->join, s->limbo[i].cookie);
-}
-
-/* Events of a directory itself also come with its name from its parent, unless it is a root. */
-static int self_event(struct in_source *s, uint32_t node, const struct in_raw *raw)
-{
-	uint64_t bit = raw->mask & (FN_CONTENT_EVENTS | FN_DELETE_SELF | FN_MOVE_SELF);
-	const struct fn_watch_node *n = &s->table.nodes[node];
-
-	if (raw->mask & IN_UNMOUNT || raw->mask & IN_DELETE_SELF) {
-		if (n->parent == FN_NO_NODE)
-			s->table.nodes[node].mark = true;
-		bit = raw->mask & IN_UNMOUNT ? FN_UNMOUNT : FN_DELETE_SELF;
-		return push_lost(s, node, raw, bit);
-	}
-	if (n->parent != FN_NO_NODE && raw->mask & IN_MOVE_SELF) {
-		moved_self(s, node);
-		return in_idle(s);
-	}
-	if (n->parent != FN_NO_NODE || !bit || !start_event(s, node, raw, bit))
-		return 0;
-	return push(s, &s->ev);
-}
-
-static int ignored(struct in_source *s, uint32_t node, const struct in_raw *raw)
-{
-	bool root = s->table.nodes[node].parent == FN_NO_NODE;
-	int rc = root && !s->table.nodes[node].mark ? push_lost(s, node, raw, FN_IGNORED) : 0;
-
-	for (size_t i = 0; i < s->nlimbo; i++)
-		if (s->limbo[i].node == node)
-			s->limbo[i--] = s->limbo[--s->nlimbo];
-	in_drop(s, node);
-	return rc;
-}
-
-static int appeared(struct in_source *s, uint32_t node, const struct in_raw *raw)
-{
-	int rc = in_watch_new(s, node, raw->name, true);
-
-	if (rc >= 0)
-		return s->base.stop;
-	return push_lost(s, node, raw, FN_IGNORED);
-}
-
-static void move_node(struct in_source *s, uint32_t node, uint32_t parent, struct fn_str name)
-{
-	uint32_t over = fn_watch_child(&s->table, parent, name);
-
-	if (over == node)
-		return;
-	if (over != FN_NO_NODE && !fn_watch_below(&s->table, parent, over))
-		in_drop(s, over);
-	if (fn_watch_below(&s->table, parent, node) ||
-	    !fn_watch_move(&s->table, node, parent, name))
-		in_drop(s, node);
-}
-
 /* The n-th event after the present one, if it has been read. */
 static bool peek(const struct in_source *s, int n, struct in_raw *raw)
 {
@@ -208,104 +120,201 @@ static bool peek(const struct in_source *s, int n, struct in_raw *raw)
 	return false;
 }
 
+/* Is the move of a watched directory (this one, or any for 0) about to be told? */
+static bool moves_soon(const struct in_source *s, int wd)
+{
+	struct in_raw raw;
+
+	for (int i = 0; i < NEAR && peek(s, i, &raw); i++)
+		if (raw.mask & IN_MOVE_SELF && (wd == 0 || raw.wd == wd))
+			return fn_watch_by_wd(&s->table, raw.wd) != FN_NO_NODE;
+	return false;
+}
+
+/* A directory that is overwritten is dead; one that moves right after was exchanged. */
+static void move_node(struct in_source *s, uint32_t node, uint32_t parent, struct fn_str name)
+{
+	uint32_t over = fn_watch_child(&s->table, parent, name);
+	bool apart = over != FN_NO_NODE && !fn_watch_below(&s->table, over, node) &&
+		     !fn_watch_below(&s->table, node, over);
+
+	if (over == node || s->table.nodes[node].parent == FN_NO_NODE)
+		return;
+	if (apart && moves_soon(s, s->table.nodes[over].wd)) {
+		fn_watch_swap(&s->table, node, over);
+		return;
+	}
+	if (apart)
+		in_drop(s, over);
+	if (fn_watch_below(&s->table, parent, node) ||
+	    !fn_watch_move(&s->table, node, parent, name))
+		in_drop(s, node);
+}
+
+/*
+ * The kernel queues MOVED_FROM, MOVED_TO and MOVE_SELF in this order, and only MOVE_SELF says which
+ * watch it is that moved: the name may stand for another directory by now. Without a MOVED_TO,
+ * nobody watches where it went, and what happens in it is no longer ours.
+ */
+static void moved_self(struct in_source *s, uint32_t node)
+{
+	struct in_moving *m = &s->moving;
+	uint32_t parent;
+
+	if (!m->valid)
+		return;
+	m->valid = false;
+	parent = m->has_to ? fn_watch_by_wd(&s->table, m->to_wd) : FN_NO_NODE;
+	if (parent != FN_NO_NODE) {
+		move_node(s, node, parent, (struct fn_str){m->to, m->to_len});
+		return;
+	}
+	fn_join_alone(s->join, m->cookie);
+	in_drop(s, node);
+}
+
+/* Events of a directory itself also come with its name from its parent, unless it is a root. */
+static int self_event(struct in_source *s, uint32_t node, const struct in_raw *raw)
+{
+	uint64_t bit = raw->mask & (FN_CONTENT_EVENTS | FN_DELETE_SELF | FN_MOVE_SELF);
+	bool root = s->table.nodes[node].parent == FN_NO_NODE;
+
+	if (raw->mask & (IN_UNMOUNT | IN_DELETE_SELF)) {
+		s->table.nodes[node].mark |= root;
+		bit = raw->mask & IN_UNMOUNT ? FN_UNMOUNT : FN_DELETE_SELF;
+		return push_lost(s, node, raw, bit);
+	}
+	if (root && bit && start_event(s, node, raw, bit))
+		return push(s, &s->ev);
+	if (!root && raw->mask & IN_MOVE_SELF)
+		moved_self(s, node);
+	return s->base.stop;
+}
+
+static int ignored(struct in_source *s, uint32_t node, const struct in_raw *raw)
+{
+	bool root = s->table.nodes[node].parent == FN_NO_NODE;
+	int rc = root && !s->table.nodes[node].mark ? push_lost(s, node, raw, FN_IGNORED) : 0;
+
+	in_drop(s, node);
+	return rc;
+}
+
 static bool same_name(const struct in_raw *a, const struct in_raw *b)
 {
 	return a->wd == b->wd && a->name.len == b->name.len &&
 	       memcmp(a->name.data, b->name.data, a->name.len) == 0;
 }
 
-/* FROM a, TO b, FROM b, TO a, and both are there: an exchange of two directories. */
-static bool swap_nodes(struct in_source *s, const struct in_raw *from, const struct in_raw *to,
-		       uint32_t node, uint32_t parent)
+/* Does the queue say that this name is given up or taken over? Then what has it now is something
+ * else, which has an event of its own. */
+static bool given_up(const struct in_source *s, const struct in_raw *raw)
 {
-	uint32_t other = fn_watch_child(&s->table, parent, to->name);
-	struct in_raw back_from, back_to;
-	struct fn_str path;
-	char name[FN_NAME_MAX + 1];
-	int root;
+	size_t at = s->pos;
+	struct in_raw next;
 
-	if (other == FN_NO_NODE || other == node || !peek(s, 1, &back_from) ||
-	    !peek(s, 2, &back_to) || !same_name(to, &back_from) || !same_name(from, &back_to))
-		return false;
-	if (!(back_from.mask & IN_MOVED_FROM) || !(back_to.mask & IN_MOVED_TO) ||
-	    back_from.cookie != back_to.cookie)
-		return false;
-	memcpy(name, to->name.data, to->name.len);
-	if (!fn_watch_path(&s->table, parent, (struct fn_str){name, to->name.len}, &path, &root))
-		return false;
-	s->table.path[path.len] = '\0';
-	if (!there(s, root, path))
-		return false;
-	fn_watch_swap(&s->table, node, other);
-	s->moved[1] = back_from.cookie;
-	return true;
+	for (int i = 0; i < FAR && in_parse(s->buf + at, s->len - at, &next); i++) {
+		at += next.size;
+		if (next.mask & (IN_MOVE | IN_DELETE) && same_name(raw, &next))
+			return true;
+	}
+	return false;
 }
 
-/*
- * A directory moves at its MOVED_FROM already if its MOVED_TO was read with it, nearly always the
- * case, so that what is queued in between has the new path. Else it is in limbo until the joiner
- * has made up its mind.
- */
-static void dir_from(struct in_source *s, uint32_t node, const struct in_raw *raw)
+static int appeared(struct in_source *s, uint32_t node, const struct in_raw *raw)
 {
-	uint32_t child = fn_watch_child(&s->table, node, raw->name), parent;
-	struct in_raw to = {.mask = 0};
+	int rc = given_up(s, raw) ? 1 : in_watch_new(s, node, raw->name, true);
 
-	if (child == FN_NO_NODE || raw->cookie == s->moved[0] || raw->cookie == s->moved[1])
-		return;
-	for (int i = 0; i < 16 && peek(s, i, &to); i++)
-		if (to.mask & IN_MOVED_TO && to.cookie == raw->cookie)
-			break;
-	parent = to.mask & IN_MOVED_TO && to.cookie == raw->cookie
-			 ? fn_watch_by_wd(&s->table, to.wd)
-			 : FN_NO_NODE;
-	if (parent != FN_NO_NODE) {
-		s->moved[0] = raw->cookie;
-		if (!swap_nodes(s, raw, &to, child, parent))
-			move_node(s, child, parent, to.name);
-	} else if (s->nlimbo < IN_LIMBO_MAX) {
-		s->limbo[s->nlimbo++] = (struct in_limbo){raw->cookie, child};
-	} else {
-		in_drop(s, child);
-	}
+	return rc < 0 ? push_lost(s, node, raw, FN_IGNORED) : s->base.stop;
 }
 
 static int dir_to(struct in_source *s, uint32_t node, const struct in_raw *raw)
 {
-	if (raw->cookie == s->moved[0] || raw->cookie == s->moved[1])
-		return 0;
-	for (size_t i = 0; i < s->nlimbo; i++)
-		if (s->limbo[i].cookie == raw->cookie) {
-			move_node(s, s->limbo[i].node, node, raw->name);
-			s->limbo[i] = s->limbo[--s->nlimbo];
-			return 0;
-		}
-	return appeared(s, node, raw);
+	struct in_moving *m = &s->moving;
+
+	m->valid = m->has_to = true;
+	m->cookie = raw->cookie;
+	m->to_wd = raw->wd;
+	m->to_len = (uint8_t)raw->name.len;
+	memcpy(m->to, raw->name.data, raw->name.len);
+	return moves_soon(s, 0) ? s->base.stop : appeared(s, node, raw);
+}
+
+static uint64_t key_of(const struct in_raw *raw)
+{
+	return fn_seen_key((uint64_t)raw->wd, raw->name);
+}
+
+/* FROM a, TO b, FROM b, TO a, and a walk saw both afterwards: then the exchange is told. */
+static bool exchange_told(struct in_source *s, const struct in_raw *from)
+{
+	struct in_raw e[3];
+	int n = 0;
+
+	for (int i = 0; n < 3 && i < NEAR && peek(s, i, &e[n]); i++)
+		n += (e[n].mask & IN_MOVE) != 0;
+	if (n < 3 || e[0].cookie != from->cookie || e[1].cookie != e[2].cookie ||
+	    !same_name(&e[0], &e[1]) || !same_name(from, &e[2]) ||
+	    !fn_seen_has(&s->seen, key_of(from)) || !fn_seen_has(&s->seen, key_of(&e[0])))
+		return false;
+	s->told[0] = from->cookie;
+	s->told[1] = e[1].cookie;
+	return true;
+}
+
+/*
+ * What a walk found is told already, so the event that made it is not told again. A rename to
+ * such a name is told as the loss of the old name only.
+ */
+static bool told(struct in_source *s, const struct in_raw *raw)
+{
+	if (raw->cookie && (raw->cookie == s->told[0] || raw->cookie == s->told[1]))
+		return true;
+	if (!s->seen.count)
+		return false;
+	if (raw->mask & IN_MOVED_FROM && exchange_told(s, raw))
+		return true;
+	if (raw->mask & (IN_DELETE | IN_MOVED_FROM)) {
+		fn_seen_take(&s->seen, key_of(raw));
+	} else if (raw->mask & IN_CREATE) {
+		return fn_seen_take(&s->seen, key_of(raw));
+	} else if (raw->mask & IN_MOVED_TO && fn_seen_has(&s->seen, key_of(raw))) {
+		fn_join_alone(s->join, raw->cookie);
+		return true;
+	}
+	return false;
+}
+
+static int dir_event(struct in_source *s, uint32_t node, const struct in_raw *raw, bool known)
+{
+	uint32_t child;
+
+	if (raw->mask & IN_MOVED_FROM) {
+		s->moving = (struct in_moving){.valid = true, .cookie = raw->cookie};
+	} else if (raw->mask & IN_MOVED_TO) {
+		return dir_to(s, node, raw);
+	} else if (raw->mask & IN_CREATE && !known) {
+		return appeared(s, node, raw);
+	} else if (raw->mask & IN_DELETE) {
+		child = fn_watch_child(&s->table, node, raw->name);
+		if (child != FN_NO_NODE)
+			in_drop(s, child);
+	}
+	return s->base.stop;
 }
 
 static int named_event(struct in_source *s, uint32_t node, const struct in_raw *raw)
 {
-	bool dir = raw->mask & IN_ISDIR && s->flags & FN_SOURCE_RECURSIVE;
-	uint64_t bit = raw->mask & IN_ALL_EVENTS;
-	bool known = false;
-	int rc = 0;
+	bool known;
+	int rc = s->base.stop;
 
 	if (!fn_name_ok(raw->name.data, raw->name.len))
 		return 0;
-	if (bit & (FN_CREATE | FN_DELETE | FN_MOVED_FROM))
-		known = fn_seen_take(&s->seen, fn_seen_key((uint64_t)raw->wd, raw->name));
-	if (!(bit & FN_CREATE && known) && start_event(s, node, raw, bit))
+	known = told(s, raw);
+	if (!known && start_event(s, node, raw, raw->mask & IN_ALL_EVENTS))
 		rc = push(s, &s->ev);
-	if (!dir)
-		return rc;
-	if (bit & FN_MOVED_FROM)
-		dir_from(s, node, raw);
-	else if (bit & FN_MOVED_TO)
-		rc = dir_to(s, node, raw);
-	else if (bit & FN_CREATE && !known)
-		rc = appeared(s, node, raw);
-	else if (bit & FN_DELETE && fn_watch_child(&s->table, node, raw->name) != FN_NO_NODE)
-		in_drop(s, fn_watch_child(&s->table, node, raw->name));
+	if (raw->mask & IN_ISDIR && s->flags & FN_SOURCE_RECURSIVE)
+		rc = dir_event(s, node, raw, known);
 	return rc;
 }
 

@@ -19,11 +19,14 @@ struct in_root {
 	bool leaf_links; /* a directory with two links holds no directory */
 };
 
-/* A directory that left its name and is not yet seen elsewhere. */
-struct in_limbo {
-	uint32_t cookie, node;
+/* The rename of a directory that the queue is telling of. */
+struct in_moving {
+	bool valid, has_to;
+	uint32_t cookie;
+	int to_wd;
+	uint8_t to_len;
+	char to[FN_NAME_MAX];
 };
-#define IN_LIMBO_MAX 64
 
 struct in_source {
 	struct fn_source base;
@@ -37,9 +40,9 @@ struct in_source {
 	size_t nroots;
 
 	struct fn_watch_table table;
-	struct in_limbo limbo[IN_LIMBO_MAX];
-	size_t nlimbo;
-	uint32_t moved[2]; /* cookies of renames that the table has been through already */
+	struct in_moving moving;
+	uint32_t told[2]; /* cookies of an exchange that a walk has reported already */
+	bool rescanning;
 	struct fn_join *join;
 	struct fn_ledger *ledger;
 	struct fn_seen seen;

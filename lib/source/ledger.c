@@ -89,3 +89,16 @@ bool fn_ledger_take(struct fn_ledger *l, uint64_t bit, struct fn_str path)
 	pthread_mutex_unlock(&l->lock);
 	return first != NULL;
 }
+
+bool fn_ledger_expected(struct fn_ledger *l, const struct fn_event *ev)
+{
+	bool took = false;
+
+	if (ev->path.data)
+		took = fn_ledger_take(l, ev->mask & ~(uint64_t)FN_ISDIR, ev->path);
+	if (ev->old_path.data)
+		took |= fn_ledger_take(l, FN_MOVED_FROM, ev->old_path);
+	if (!took && ev->flags & FN_EV_SYNTHETIC)
+		took = fn_ledger_take(l, FN_RENAME, ev->path);
+	return took;
+}

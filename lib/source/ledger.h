@@ -14,5 +14,8 @@ void fn_ledger_free(struct fn_ledger *l);
 void fn_ledger_expect(struct fn_ledger *l, uint64_t mask, struct fn_str path);
 /* Was this event (one bit) expected? It is not any more. */
 bool fn_ledger_take(struct fn_ledger *l, uint64_t bit, struct fn_str path);
+/* Was this event expected? A name that a walk found may be there by an expected rename as well, and
+ * of a rename one side may be all that is seen. */
+bool fn_ledger_expected(struct fn_ledger *l, const struct fn_event *ev);
 
 #endif

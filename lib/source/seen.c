@@ -74,6 +74,11 @@ bool fn_seen_take(struct fn_seen *set, uint64_t key)
 	return true;
 }
 
+bool fn_seen_has(const struct fn_seen *set, uint64_t key)
+{
+	return set->count && *slot_of(set, key) == key;
+}
+
 void fn_seen_clear(struct fn_seen *set)
 {
 	free(set->slots);

@@ -15,6 +15,7 @@ struct fn_seen {
 uint64_t fn_seen_key(uint64_t dir, struct fn_str name);
 void fn_seen_add(struct fn_seen *set, uint64_t key);
 bool fn_seen_take(struct fn_seen *set, uint64_t key); /* was it there? it is not any more */
-void fn_seen_clear(struct fn_seen *set);              /* frees all; zeroed is empty */
+bool fn_seen_has(const struct fn_seen *set, uint64_t key);
+void fn_seen_clear(struct fn_seen *set); /* frees all; zeroed is empty */
 
 #endif

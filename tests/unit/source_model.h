@@ -1,0 +1,237 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Random changes, read at random moments; the events alone must rebuild the tree's names. */
+#ifndef FN_TESTS_SOURCE_MODEL_H
+#define FN_TESTS_SOURCE_MODEL_H
+
+#include "source_test.h"
+
+#define MODEL_MAX 4096
+struct model {
+	char *paths[MODEL_MAX]; /* relative; a directory ends in '/' */
+	size_t n;
+};
+
+static unsigned model_seed;
+
+static unsigned rnd(unsigned n)
+{
+	model_seed = model_seed * 1103515245u + 12345u;
+	return (model_seed >> 16) % n;
+}
+
+static bool model_below(const char *path, const char *dir, size_t len)
+{
+	return !strncmp(path, dir, len) && (path[len] == '\0' || path[len] == '/');
+}
+
+static void model_remove(struct model *m, const char *path)
+{
+	size_t len = strlen(path), kept = 0;
+
+	for (size_t i = 0; i < m->n; i++) {
+		if (model_below(m->paths[i], path, len))
+			free(m->paths[i]);
+		else
+			m->paths[kept++] = m->paths[i];
+	}
+	m->n = kept;
+}
+
+static void model_add(struct model *m, const char *path, bool dir)
+{
+	char *copy = malloc(strlen(path) + 2);
+
+	for (size_t i = 0; i < m->n; i++)
+		if (model_below(m->paths[i], path, strlen(path)) &&
+		    strlen(m->paths[i]) <= strlen(path) + 1) {
+			free(copy);
+			return; /* told of already */
+		}
+	sprintf(copy, "%s%s", path, dir ? "/" : "");
+	if (m->n < MODEL_MAX)
+		m->paths[m->n++] = copy;
+}
+
+/* Everything at or below `from` gets its prefix replaced. */
+static void model_prefix(struct model *m, const char *from, const char *to)
+{
+	size_t len = strlen(from);
+
+	for (size_t i = 0; i < m->n; i++) {
+		char *path = m->paths[i], *moved;
+
+		if (!model_below(path, from, len))
+			continue;
+		moved = malloc(strlen(to) + strlen(path) + 1);
+		sprintf(moved, "%s%s", to, path + len);
+		free(path);
+		m->paths[i] = moved;
+	}
+}
+
+static int model_event(const struct fn_event *ev, void *arg)
+{
+	struct model *m = arg;
+	char path[4096], old[4096];
+	bool dir = ev->mask & FN_ISDIR;
+
+	snprintf(path, sizeof(path), "%.*s", (int)ev->path.len, ev->path.data ? ev->path.data : "");
+	snprintf(old, sizeof(old), "%.*s", (int)ev->old_path.len,
+		 ev->old_path.data ? ev->old_path.data : "");
+	if (getenv("FN_MODEL_TRACE"))
+		printf("#   event %s%s%s%s: %s -> %s\n",
+		       fn_event_name(ev->mask & ~(uint64_t)FN_ISDIR), dir ? ",dir" : "",
+		       ev->flags & FN_EV_EXCHANGE ? ",exchange" : "",
+		       ev->flags & FN_EV_SYNTHETIC ? ",syn" : "", old, path);
+	if (ev->mask & FN_CREATE) {
+		model_add(m, path, dir);
+	} else if (ev->mask & FN_DELETE) {
+		model_remove(m, path);
+	} else if (ev->flags & FN_EV_EXCHANGE) {
+		model_prefix(m, old, "/x");
+		model_prefix(m, path, old);
+		model_prefix(m, "/x", path);
+	} else if (ev->mask & FN_RENAME) {
+		if (ev->path.data)
+			model_remove(m, path);
+		if (!ev->path.data)
+			model_remove(m, old);
+		else if (ev->old_path.data)
+			model_prefix(m, old, path);
+		else
+			model_add(m, path, dir);
+	}
+	return 0;
+}
+
+static struct model *walk_into;
+
+static int walk_entry(const char *path, const struct stat *st, int type, struct FTW *ftw)
+{
+	const char *rel = path + strlen(at("root"));
+
+	(void)st, (void)ftw;
+	if (*rel)
+		model_add(walk_into, rel + 1, type == FTW_D);
+	return 0;
+}
+
+static int compare_paths(const void *a, const void *b)
+{
+	return strcmp(*(char *const *)a, *(char *const *)b);
+}
+
+static void model_compare(struct model *m)
+{
+	struct model real = {.n = 0};
+
+	walk_into = &real;
+	nftw(at("root"), walk_entry, 64, FTW_PHYS);
+	qsort(m->paths, m->n, sizeof(char *), compare_paths);
+	qsort(real.paths, real.n, sizeof(char *), compare_paths);
+	for (size_t i = 0, k = 0; i < m->n || k < real.n;) {
+		int c = i == m->n ? 1 : k == real.n ? -1 : strcmp(m->paths[i], real.paths[k]);
+
+		if (c) {
+			printf("# %s %s\n", c < 0 ? "told but not there:" : "there but not told:",
+			       c < 0 ? m->paths[i] : real.paths[k]);
+			unit_faults++;
+		}
+		i += c <= 0;
+		k += c >= 0;
+	}
+	model_remove(&real, "");
+	for (size_t i = 0; i < real.n; i++)
+		free(real.paths[i]);
+}
+
+/* A small tree, so that names meet often. */
+static void random_path(char *path, size_t size)
+{
+	int depth = 1 + (int)rnd(3);
+
+	snprintf(path, size, "root");
+	for (int i = 0; i < depth; i++)
+		snprintf(path + strlen(path), size - strlen(path), "/%c", 'a' + (int)rnd(4));
+}
+
+static void random_change(void)
+{
+	char a[64], b[64];
+	int rc;
+
+	random_path(a, sizeof(a));
+	random_path(b, sizeof(b));
+	if (getenv("FN_MODEL_TRACE"))
+		printf("# change %s %s\n", a, b);
+	switch (rnd(8)) {
+	case 0:
+	case 1:
+		rc = mkdir(at("%s", a), 0755);
+		break;
+	case 2:
+		rc = mknod(at("%s", a), S_IFREG | 0644, 0);
+		break;
+	case 3:
+		rc = remove(at("%s", a));
+		break;
+	case 4:
+		rc = renameat2(AT_FDCWD, at("%s", a), AT_FDCWD, at("%s", b), RENAME_EXCHANGE);
+		break;
+	case 5:
+		rc = rename(at("%s", a), at("out/%c", 'a' + (int)rnd(4)));
+		break;
+	case 6:
+		rc = rename(at("out/%c", 'a' + (int)rnd(4)), at("%s", a));
+		break;
+	default:
+		rc = rename(at("%s", a), at("%s", b));
+	}
+	(void)rc; /* many fail, by design */
+}
+
+static void drain_model(struct fn_source *src, struct model *m, int quiet_ms)
+{
+	struct pollfd p = {fn_source_fd(src), POLLIN, 0};
+	int64_t end = ms_now() + quiet_ms;
+
+	for (;;) {
+		int timeout = fn_source_timeout(src);
+
+		if (poll(&p, 1, timeout < 0 || timeout > 20 ? 20 : timeout) > 0)
+			end = ms_now() + quiet_ms;
+		CHECK(fn_source_dispatch(src, model_event, m) == 0);
+		if (ms_now() >= end)
+			return;
+	}
+}
+
+static void random_changes(void)
+{
+	const char *rounds = getenv("FN_MODEL_ROUNDS"), *seed = getenv("FN_MODEL_SEED");
+	int first = seed ? atoi(seed) : 1, n = rounds ? atoi(rounds) : 4;
+
+	for (int round = first; round < first + n && !unit_faults; round++) {
+		struct model m = {.n = 0};
+		struct watch w;
+
+		model_seed = (unsigned)round;
+		tree_begin();
+		if (watch_tree(&w, NAMES) == 0) {
+			for (int i = 0; i < 300; i++) {
+				random_change();
+				if (rnd(10) == 0)
+					fn_source_dispatch(w.src, model_event, &m);
+			}
+			drain_model(w.src, &m, 60);
+			model_compare(&m);
+			if (unit_faults)
+				printf("# seed %d\n", round);
+		}
+		for (size_t i = 0; i < m.n; i++)
+			free(m.paths[i]);
+		tree_end(&w);
+	}
+}
+
+#endif
