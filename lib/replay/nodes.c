@@ -377,21 +377,17 @@ void fn_nodes_unbind(struct fn_nodes *t, uint64_t parent, const char *name, size
 void fn_nodes_move(struct fn_nodes *t, uint64_t parent, const char *name, size_t len,
 		   uint64_t new_parent, const char *new_name, size_t new_len)
 {
-	struct node *n, *dir, *gone;
+	struct node *n, *dir;
 
 	pthread_mutex_lock(&t->lock);
 	n = child_of(t, parent, name, len);
 	dir = find(t, new_parent);
-	gone = dir ? find_child(t, dir, new_name, new_len) : NULL;
 	if (n && dir) {
 		bind(t, n, dir, new_name, new_len);
 		n->flags |= FN_NODE_ANNOUNCED;
 	} else if (n) {
 		unbind(t, n);
 		drop_if_unused(t, n);
-	} else if (gone) {
-		unbind(t, gone);
-		drop_if_unused(t, gone);
 	}
 	pthread_mutex_unlock(&t->lock);
 }

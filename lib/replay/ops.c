@@ -172,7 +172,8 @@ static int replay_delete(struct fn_replay *r, const struct fn_item *item, struct
 		if (!op->forward)
 			fn_nodes_dead(nodes, nodeid);
 	}
-	fn_nodes_unbind(nodes, item->parent, item->name, item->name_len);
+	if (!op->forwarded)
+		fn_nodes_unbind(nodes, item->parent, item->name, item->name_len);
 	set_gone(r, item->parent, item->name, true);
 	return 0;
 }
@@ -201,13 +202,16 @@ static void moved(struct fn_replay *r, const struct fn_item *item, const struct 
 	struct fn_nodes *nodes = r->conf.nodes;
 	uint64_t target = op->at.entry.nodeid;
 
+	if (op->kind == FN_OP_EXCHANGE && op->forwarded)
+		return;
 	if (op->kind == FN_OP_EXCHANGE) {
 		fn_nodes_swap(nodes, op->old.parent, op->old.name, op->old.len, op->at.parent,
 			      op->at.name, op->at.len);
 		return;
 	}
-	fn_nodes_move(nodes, op->old.parent, op->old.name, op->old.len, op->at.parent, op->at.name,
-		      op->at.len);
+	if (!op->forwarded)
+		fn_nodes_move(nodes, op->old.parent, op->old.name, op->old.len, op->at.parent,
+			      op->at.name, op->at.len);
 	fn_nodes_announce(nodes, op->at.parent, op->at.name, op->at.len);
 	if (target && S_ISDIR(op->at.entry.attr.mode) && !op->forward)
 		fn_nodes_dead(nodes, target);

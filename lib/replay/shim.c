@@ -116,7 +116,7 @@ static enum fn_verdict lookup_of(struct fn_shim_op *op, struct fn_place *place, 
 				 struct fn_reply *reply, struct fn_shim_fx *fx)
 {
 	const struct fuse_in_header *in = (const void *)msg->buf;
-	bool known = place->entry.nodeid != 0;
+	bool known = place->entry.nodeid != 0 && !place->elsewhere;
 
 	place->seen = true;
 	switch (op->kind) {
@@ -205,6 +205,7 @@ static enum fn_verdict on_unlink(struct fn_shim_op *op, const struct fn_msg *msg
 		return FN_PASS;
 	if (look_again(op, &op->at))
 		return fn_reply_error(reply, in->unique, -ESTALE);
+	op->forwarded = op->forward;
 	return op->forward ? FN_PASS : fn_reply_error(reply, in->unique, 0);
 }
 
@@ -224,9 +225,8 @@ static enum fn_verdict on_rename(struct fn_shim_op *op, const struct fn_msg *msg
 		return FN_PASS;
 	if (look_again(op, &op->old))
 		return fn_reply_error(reply, in->unique, -ESTALE);
-	if (op->forward && !fn_node_reserved(in->nodeid) && !fn_node_reserved(*newdir))
-		return FN_PASS;
-	return fn_reply_error(reply, in->unique, 0);
+	op->forwarded = op->forward && !fn_node_reserved(in->nodeid) && !fn_node_reserved(*newdir);
+	return op->forwarded ? FN_PASS : fn_reply_error(reply, in->unique, 0);
 }
 
 /* Our own descriptor must not be passed on: the server never saw it opened. */

@@ -36,6 +36,7 @@ struct fn_place {
 	struct fn_entry entry; /* nodeid 0: not known */
 	uint64_t pinned;       /* the caller's */
 	bool seen;             /* its LOOKUP has come in this operation */
+	bool elsewhere;        /* entry was found under the other name of a rename */
 };
 
 enum fn_await {
@@ -67,6 +68,7 @@ struct fn_shim_op {
 	enum fn_await await;
 	struct fn_place *await_place;
 	bool retried;        /* ESTALE was answered to have the names looked up again */
+	bool forwarded;      /* the server does the names itself, and its reply is tracked */
 	bool made;           /* something had to be made up: the object is gone */
 	uint32_t found_mode; /* CREATE: the type was another one, 0: it was not */
 };

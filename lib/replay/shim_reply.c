@@ -62,6 +62,7 @@ static enum fn_verdict moved_reply(struct fn_shim_op *op, const struct fuse_entr
 		fx->forget = e ? e->nodeid : 0;
 		return fn_shim_make_up(op, place, reply, op->await_unique, fx);
 	}
+	place->elsewhere = true;
 	place->entry.nodeid = e->nodeid;
 	place->entry.generation = e->generation;
 	place->entry.attr = e->attr;
