@@ -3,6 +3,7 @@
 #include "fnprobe/fnprobe.h"
 #include "probe/child.h"
 #include "probe/peer.h"
+#include "probe/tags.h"
 
 #include <ctype.h>
 #include <errno.h>
@@ -31,10 +32,36 @@ static int run_vhost_user(struct fn_facts *f, const struct args *a, int64_t time
 	return fn_probe_vhost_user(f, a->operands[1], a->as, a->no_connect, timeout_ns);
 }
 
+static int run_mount(struct fn_facts *f, const struct args *a, int64_t timeout_ns)
+{
+	struct fn_probe_mount_opts opts = {.path = a->operands[1], .passive = a->passive};
+
+	return fn_probe_mount(f, &opts, timeout_ns);
+}
+
+/* With --wait the first round waits; the tag is there then, or the time is over. */
+static int run_tags(struct fn_facts *f, const struct args *a, int64_t timeout_ns)
+{
+	int r = a->wait ? fn_tags_wait(a->wait, timeout_ns) : 0;
+
+	return r ? r : fn_probe_tags(f);
+}
+
+static int run_events(struct fn_facts *f, const struct args *a, int64_t timeout_ns)
+{
+	struct fn_probe_events_opts opts = {
+		.path = a->operands[1], .backing = a->backing, .remote = a->remote};
+
+	return fn_probe_events(f, &opts, timeout_ns);
+}
+
 static const struct probe probes[] = {
 	{"kernel", 'k', 0, NULL, "fuse", 2 * SECOND, run_kernel},
+	{"mount", 'm', 1, "PATH", "answers", 2 * SECOND, run_mount},
 	{"server", 's', -1, "COMMAND", "protocol", 2 * SECOND, run_server},
 	{"vhost-user", 'v', 1, "SOCKET", "protocol", 2 * SECOND, run_vhost_user},
+	{"events", 'e', 1, "PATH", "events", SECOND, run_events},
+	{"tags", 't', 0, NULL, "tags", -1, run_tags},
 };
 #define NPROBES (sizeof(probes) / sizeof(probes[0]))
 
@@ -205,6 +232,18 @@ static void pause_between(int round, int64_t deadline_ns)
 	nanosleep(&t, NULL);
 }
 
+static int report_error(const struct probe *p, const struct args *a, int err)
+{
+	const char *operand = a->operands[1] ? a->operands[1] : p->name;
+
+	if (err == -ETIMEDOUT && a->wait)
+		return fn_fail(FN_EXIT_TIMEOUT, "%s: not there in time", a->wait);
+	if (err == -EINTR && fn_caught_signal())
+		return FN_EXIT_OK;
+	return fn_fail(err == -ENOMEM ? FN_EXIT_FAIL : FN_EXIT_UNSUPPORTED, "%s: %s", operand,
+		       strerror(-err));
+}
+
 static int report(const struct fn_facts *f, const struct probe *p, const struct args *a, int err,
 		  int met)
 {
@@ -213,12 +252,8 @@ static int report(const struct fn_facts *f, const struct probe *p, const struct 
 	int status = met > 0 ? FN_EXIT_OK : met == 0 ? FN_EXIT_FAIL : FN_EXIT_UNSUPPORTED;
 	int r;
 
-	if (err) {
-		const char *operand = a->operands[1];
-
-		return fn_fail(err == -ENOMEM ? FN_EXIT_FAIL : FN_EXIT_UNSUPPORTED, "%s: %s",
-			       operand ? operand : p->name, strerror(-err));
-	}
+	if (err)
+		return report_error(p, a, err);
 	if (silent)
 		return status;
 	r = render(f, p, a);
@@ -272,7 +307,7 @@ static int start(struct args *a)
 
 int main(int argc, char **argv)
 {
-	struct args a = {.columns = "name,state,value,reason"};
+	struct args a = {0};
 	int status;
 
 	if (fn_options_parse(&fnprobe_command, argc, argv, take_option, &a, &a.operands, &status))

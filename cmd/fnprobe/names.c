@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "fnprobe/fnprobe.h"
 #include "probe/init.h"
+#include "probe/matrix.h"
 
 #include <ctype.h>
 #include <stdio.h>
@@ -65,6 +66,30 @@ static bool each_op(name_cb cb, void *arg)
 	return false;
 }
 
+static bool each_kind(name_cb cb, void *arg)
+{
+	static const char *const watchers[] = {"inotify", "fanotify"};
+	char name[FN_FACT_NAME_MAX], what[96];
+	struct fn_fact_desc desc = {name, NULL, "e", what};
+	size_t n;
+	const struct fn_kind *kinds = fn_kinds(&n);
+
+	for (size_t i = 0; i < 2 * n; i++) {
+		const struct fn_kind *k = &kinds[i % n];
+
+		desc.group = watchers[i / n];
+		snprintf(name, sizeof(name), "%s_%s", desc.group, k->name);
+		snprintf(what, sizeof(what), "a far %s arrives as the exact event", k->name);
+		if (cb(&desc, arg))
+			return true;
+		snprintf(name, sizeof(name), "%s_%s_us", desc.group, k->name);
+		snprintf(what, sizeof(what), "and how long after the change, in us");
+		if (cb(&desc, arg))
+			return true;
+	}
+	return false;
+}
+
 static bool each_name(name_cb cb, void *arg)
 {
 	size_t n;
@@ -73,7 +98,8 @@ static bool each_name(name_cb cb, void *arg)
 	for (size_t i = 0; i < n; i++)
 		if (cb(&table[i], arg))
 			return true;
-	return each_dialect(cb, arg) || each_flag(cb, arg) || each_op(cb, arg);
+	return each_dialect(cb, arg) || each_flag(cb, arg) || each_op(cb, arg) ||
+	       each_kind(cb, arg);
 }
 
 static bool print_name(const struct fn_fact_desc *desc, void *arg)

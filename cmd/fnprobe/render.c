@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "fnprobe/fnprobe.h"
+#include "probe/matrix.h"
 #include "text/escape.h"
 #include "text/json.h"
 
@@ -91,6 +92,46 @@ static void render_table(struct fn_buf *out, const struct fn_facts *f, const cha
 	for (size_t i = 0; i < f->count; i++) {
 		fact_cells(cells, &f->list[i], columns, n);
 		add_row(out, cells, width, n);
+	}
+}
+
+/* The matrix of events: a line for each kind, a column for each watcher. */
+static const char *matrix_cell(char *text, size_t size, const struct fn_facts *f,
+			       const char *watcher, const char *kind)
+{
+	char name[FN_FACT_NAME_MAX];
+	const struct fn_fact *fact, *us;
+
+	snprintf(name, sizeof(name), "%s_%s", watcher, kind);
+	fact = fn_facts_find(f, name);
+	snprintf(name, sizeof(name), "%s_%s_us", watcher, kind);
+	us = fn_facts_find(f, name);
+	if (!fact)
+		return "";
+	if (us && us->value)
+		snprintf(text, size, "%s %.1f ms", fact->value, strtod(us->value, NULL) / 1000);
+	else if (fact->value)
+		snprintf(text, size, "%s", fact->value);
+	else
+		snprintf(text, size, "unknown: %s", fact->reason ? fact->reason : "");
+	return text;
+}
+
+static void render_matrix(struct fn_buf *out, const struct fn_facts *f)
+{
+	static const size_t width[] = {12, 36, 36};
+	const char *cells[] = {"KIND", "INOTIFY", "FANOTIFY"};
+	size_t n;
+	const struct fn_kind *kinds = fn_kinds(&n);
+
+	add_row(out, cells, width, 3);
+	for (size_t i = 0; i < n; i++) {
+		char in[128], fan[128];
+
+		cells[0] = kinds[i].name;
+		cells[1] = matrix_cell(in, sizeof(in), f, "inotify", kinds[i].name);
+		cells[2] = matrix_cell(fan, sizeof(fan), f, "fanotify", kinds[i].name);
+		add_row(out, cells, width, 3);
 	}
 }
 
@@ -240,7 +281,12 @@ int render(const struct fn_facts *f, const struct probe *probe, const struct arg
 
 	switch (a->rendering) {
 	case RENDER_TABLE:
-		render_table(&out, f, a->columns);
+		if (a->columns)
+			render_table(&out, f, a->columns);
+		else if (probe->letter == 'e' && fn_fact_holds(fn_facts_find(f, "events")) == 1)
+			render_matrix(&out, f);
+		else
+			render_table(&out, f, "name,state,value,reason");
 		break;
 	case RENDER_JSON:
 		render_json(&out, f, probe->name);

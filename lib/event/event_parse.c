@@ -159,7 +159,7 @@ static enum fn_input detect_text(struct fn_parser *p, struct fn_span in)
 		return FN_INPUT_JSON;
 	for (size_t i = 0; i < sizeof(forms) / sizeof(forms[0]) && !has_nul(in); i++) {
 		p->used = 0;
-		ev = (struct fn_event){.root = -1};
+		fn_event_clear(&ev);
 		if (forms[i].parse(p, in, &ev) >= 0)
 			return forms[i].input;
 	}
@@ -300,7 +300,7 @@ int fn_parse_line(struct fn_parser *p, const char *line, size_t len, struct fn_e
 
 	p->why = NULL;
 	p->root = p->old_root = (struct fn_str){NULL, 0};
-	*ev = (struct fn_event){.root = -1};
+	fn_event_clear(ev);
 	if (is_chatter(in))
 		return 1;
 	if (fn_parser_reserve(p, 2 * len + FN_ROOM_EXTRA))

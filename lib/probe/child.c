@@ -136,18 +136,18 @@ static int collect(struct fn_facts *f, int fd, int64_t deadline_ns, struct fn_bo
 	return r > 0 ? 0 : r;
 }
 
-/* Waits a moment for a child that was killed; one stuck in the kernel is left to it. */
-static int reap(pid_t pid, bool patient)
+void fn_bounded_reap(struct fn_bounded *b, int ms)
 {
 	struct timespec tick = {.tv_nsec = 1000000};
 
-	for (int i = 0; i < (patient ? 50 : 1); i++) {
-		if (waitpid(pid, NULL, WNOHANG) == pid)
-			return 0;
-		if (patient)
+	while (b->pid > 0) {
+		if (waitpid(b->pid, NULL, WNOHANG) != 0)
+			b->pid = 0;
+		else if (ms-- > 0)
 			nanosleep(&tick, NULL);
+		else
+			return;
 	}
-	return pid;
 }
 
 int fn_probe_bounded(struct fn_facts *f, int64_t deadline_ns, fn_probe_fn fn, void *arg,
@@ -173,6 +173,8 @@ int fn_probe_bounded(struct fn_facts *f, int64_t deadline_ns, fn_probe_fn fn, vo
 	close(fds[0]);
 	if (r)
 		kill(pid, SIGKILL);
-	b->pid = reap(pid, r != 0);
+	b->pid = pid;
+	/* One that was killed goes at once, unless it is stuck in the kernel: leave it to that. */
+	fn_bounded_reap(b, r ? 50 : 0);
 	return r;
 }

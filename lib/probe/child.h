@@ -32,5 +32,7 @@ struct fn_bounded {
 };
 int fn_probe_bounded(struct fn_facts *f, int64_t deadline_ns, fn_probe_fn fn, void *arg,
 		     struct fn_bounded *b);
+/* Waits for such a child, up to ms. */
+void fn_bounded_reap(struct fn_bounded *b, int ms);
 
 #endif

@@ -28,4 +28,14 @@ int fn_probe_server(struct fn_facts *f, char *const *command, const char *as, in
 int fn_probe_vhost_user(struct fn_facts *f, const char *path, const char *as, bool no_connect,
 			int64_t timeout_ns);
 
+/* Which native events arrive on path when the far side changes things. Without backing and remote
+ * the changes are made on path itself. timeout_ns: for the last event to arrive. */
+struct fn_probe_events_opts {
+	const char *path;
+	const char *backing; /* the directory that the mount shows */
+	const char *remote;  /* a command that starts a shell in it */
+};
+int fn_probe_events(struct fn_facts *f, const struct fn_probe_events_opts *opts,
+		    int64_t timeout_ns);
+
 #endif

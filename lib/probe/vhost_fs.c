@@ -19,7 +19,8 @@
 #define RING 16                       /* descriptors of a queue */
 #define DESC_NEXT 1
 #define DESC_WRITE 2
-#define NQUEUES 2 /* high priority, requests */
+#define CONFIG_SIZE 40 /* without notify_buf_size, which few know */
+#define NQUEUES 2      /* high priority, requests */
 
 struct desc {
 	uint64_t addr;
@@ -88,13 +89,12 @@ static int get_config(struct fn_vhost_fs *v)
 	struct {
 		uint32_t offset, size, flags;
 		struct fn_vhost_fs_config config;
-	} c = {.size = 40};
-
+	} c = {.size = CONFIG_SIZE};
 	int r;
 
 	if (!(v->protocol_features & FN_VHOST_PROTOCOL_F_CONFIG))
 		return 0;
-	r = get(v, FN_VHOST_GET_CONFIG, &c, sizeof(c), &c, sizeof(c));
+	r = get(v, FN_VHOST_GET_CONFIG, &c, 12 + CONFIG_SIZE, &c, 12 + CONFIG_SIZE);
 	if (!r)
 		v->config = c.config;
 	return r;

@@ -37,6 +37,9 @@ struct fn_source_opts {
 /* Each: 0 or -errno; *bad, if not NULL, becomes the index of the root at fault, else -1. */
 int fn_source_fanotify(struct fn_source **src, const struct fn_source_opts *opts, int *bad);
 int fn_source_inotify(struct fn_source **src, const struct fn_source_opts *opts, int *bad);
+/* The control file of the mount that each root is on, see source/control.h; -EOPNOTSUPP: there is
+ * none. Watches are set at the server; paths need not resolve to anything but there. */
+int fn_source_control(struct fn_source **src, const struct fn_source_opts *opts, int *bad);
 /* fanotify where it works for these roots, else inotify. */
 int fn_source_local(struct fn_source **src, const struct fn_source_opts *opts, int *bad);
 
@@ -49,13 +52,8 @@ const char *fn_source_name(const struct fn_source *src); /* "fanotify", "inotify
  * was read and not delivered comes in the next. 0, the callback's value, or -errno. */
 int fn_source_dispatch(struct fn_source *src, fn_event_cb cb, void *arg);
 
-/*
- * Tell the source what this process is about to do itself, with FN_SOURCE_NO_SELF: one event of
- * each bit of mask for that path (relative to the root) is then swallowed. For sources that cannot
- * tell by pid; fanotify needs it only for what it finds in a new directory. A rename is FN_RENAME
- * at the new path and FN_MOVED_FROM at the old one. Bounded in size, and forgotten after two
- * seconds. Any thread may call it.
- */
+/* Tell the source what this process is about to do itself (a ledger of bounded size and age):
+ * one event with this mask for that path is then swallowed. For sources that cannot tell by pid. */
 void fn_source_expect(struct fn_source *src, uint64_t mask, const char *path, size_t len);
 
 struct fn_source_stats {

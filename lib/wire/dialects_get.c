@@ -49,13 +49,7 @@ static int get_name(struct in *in, uint64_t len, bool nul, struct fn_str *name)
 
 static void clear(struct fn_event *ev)
 {
-	memset(ev, 0, offsetof(struct fn_event, object));
-	fn_object_clear(&ev->object);
-	fn_object_clear(&ev->parent);
-	fn_object_clear(&ev->old_parent);
-	fn_object_clear(&ev->target);
-	memset(&ev->name, 0, sizeof(*ev) - offsetof(struct fn_event, name));
-	ev->root = -1;
+	fn_event_clear(ev);
 	ev->flags = FN_EV_REMOTE;
 }
 

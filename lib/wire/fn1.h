@@ -17,6 +17,7 @@
 #define FN1_MESSAGE_MAX 65536
 #define FN1_EVENT_MAX 10240
 #define FN1_PATH_MAX 4096
+#define FN1_READ_MAX (1u << 20) /* of one read() of a control file */
 
 /* FN1_HELLO … requests, NOTIFY_FN1_HELLO … notifications. */
 enum fn1_code {
@@ -55,6 +56,7 @@ enum fn1_watch_flags {
 	FN1_WATCH_RECURSIVE = 1 << 0,
 	FN1_WATCH_NO_LOCAL = 1 << 1, /* not what is done through this mount */
 	FN1_WATCH_BY_ID = 1 << 2,    /* modify or remove the watch of this number */
+	FN1_WATCH_NO_SELF = 1 << 3,  /* not what the process did that opened the file */
 };
 
 enum fn1_kind { FN1_REQUEST, FN1_REPLY, FN1_NOTIFY };

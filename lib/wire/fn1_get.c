@@ -193,6 +193,16 @@ static int get_watch_number(const struct attr *a, struct fn_event *ev)
 	return 0;
 }
 
+static int get_old_watch(const struct attr *a, struct fn_event *ev)
+{
+	uint32_t v;
+
+	if (get_u32(a, &v) || v >= INT32_MAX)
+		return -EBADMSG;
+	ev->old_root = (int)v + 1;
+	return 0;
+}
+
 static int event_attr(const struct attr *a, struct fn_event *ev, struct pending *w)
 {
 	uint64_t mono;
@@ -228,6 +238,8 @@ static int event_attr(const struct attr *a, struct fn_event *ev, struct pending 
 		return get_u64(a, &ev->lost);
 	case FN1_A_WATCH:
 		return get_watch_number(a, ev);
+	case FN1_A_OLD_WATCH:
+		return get_old_watch(a, ev);
 	case FN1_A_MONO:
 		rc = get_u64(a, &mono);
 		ev->mono_ns = rc ? 0 : (int64_t)mono;
@@ -257,17 +269,6 @@ static struct fn_str last_part(struct fn_str path)
 	return (struct fn_str){path.data + at, path.len - at};
 }
 
-/* Everything but the bytes of handles, which nobody reads beyond their length. */
-static void clear_event(struct fn_event *ev)
-{
-	memset(ev, 0, offsetof(struct fn_event, object));
-	fn_object_clear(&ev->object);
-	fn_object_clear(&ev->parent);
-	fn_object_clear(&ev->old_parent);
-	fn_object_clear(&ev->target);
-	memset(&ev->name, 0, sizeof(*ev) - offsetof(struct fn_event, name));
-}
-
 int fn1_get_event(const struct fn1_msg *msg, struct fn_event *ev)
 {
 	const uint8_t *p = msg->body;
@@ -279,7 +280,8 @@ int fn1_get_event(const struct fn1_msg *msg, struct fn_event *ev)
 
 	if (rest < FN1_EVENT_HEAD)
 		return -EBADMSG;
-	clear_event(ev);
+	fn_event_clear(ev);
+	ev->root = 0;
 	ev->seq = le64(p);
 	ev->mask = le64(p + 8);
 	ev->wall_ns = (int64_t)le64(p + 16);

@@ -214,6 +214,12 @@ static ssize_t put_event(void *buf, size_t size, enum fn1_kind kind, uint32_t co
 	put_u32(&o, FN1_A_COOKIE, ev->cookie);
 	put_u64(&o, FN1_A_LOST, ev->lost);
 	put_u32(&o, FN1_A_WATCH, ev->root < 0 ? FN1_NO_WATCH : (uint32_t)ev->root);
+	if (ev->old_root > 0) {
+		uint8_t le[4];
+
+		fn_put_u32(le, (uint32_t)ev->old_root - 1, FN1_SWAP);
+		put(&o, FN1_A_OLD_WATCH, le, sizeof(le));
+	}
 	put_u64(&o, FN1_A_MONO, (uint64_t)ev->mono_ns);
 	return finish(&o);
 }

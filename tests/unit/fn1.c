@@ -24,7 +24,7 @@ static void check_same(const struct fn_event *a, const struct fn_event *b)
 	CHECK(a->seq == b->seq && a->mask == b->mask && a->flags == b->flags);
 	CHECK(a->wall_ns == b->wall_ns && a->mono_ns == b->mono_ns);
 	CHECK(a->cookie == b->cookie && a->lost == b->lost && a->pid == b->pid);
-	CHECK(a->mode == b->mode && a->root == b->root);
+	CHECK(a->mode == b->mode && a->root == b->root && a->old_root == b->old_root);
 	CHECK(strncmp(a->comm, b->comm, sizeof(a->comm)) == 0);
 	CHECK(same_object(&a->object, &b->object) && same_object(&a->parent, &b->parent));
 	CHECK(same_object(&a->old_parent, &b->old_parent) && same_object(&a->target, &b->target));
@@ -72,6 +72,7 @@ static struct fn_event everything(void)
 	ev.lost = 3;
 	ev.mode = 0100644;
 	ev.root = 3;
+	ev.old_root = 1;
 	set_handle(&ev.old_parent, -3, 0x1122334455667788, 'q', FN_HANDLE_MAX);
 	set_handle(&ev.target, 0x10082, 99, 't', 24);
 	fn_object_set_node(&ev.object, 5, 6);

@@ -1,0 +1,119 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "fndump/source.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <sys/wait.h>
+
+#include "trace/capture.h"
+
+struct source {
+	struct fn_trace *trace;
+	struct fn_capture *capture;
+	bool live;
+	char name[32];
+};
+
+static bool stop(void *arg)
+{
+	(void)arg;
+	return fn_caught_signal() != 0;
+}
+
+static int open_trace(struct source *s, const struct config *c, const char *path, const char **name)
+{
+	struct fn_trace_opts o = c->trace;
+	int e;
+
+	o.stop = stop;
+	*name = strcmp(path, "-") ? path : "standard input";
+	e = fn_trace_open(&s->trace, path, &o);
+	if (e == -ENOMSG)
+		return fn_fail(FN_EXIT_FAIL, "%s: not a trace of a known format (see --input)",
+			       *name);
+	if (e)
+		return fn_fail(FN_EXIT_FAIL, "%s: %s", *name, strerror(-e));
+	s->live = c->trace.follow || !strcmp(path, "-");
+	return 0;
+}
+
+static int open_capture(struct source *s, const struct config *c, const char **name)
+{
+	int e;
+
+	if (c->pid) {
+		snprintf(s->name, sizeof(s->name), "process %d", c->pid);
+		*name = s->name;
+		e = fn_capture_attach(&s->capture, c->pid, c->trace.max_message);
+	} else {
+		*name = c->command[0];
+		e = fn_capture_spawn(&s->capture, c->command, c->trace.max_message);
+	}
+	s->live = true;
+	if (e == -EPERM)
+		return fn_fail(FN_EXIT_UNSUPPORTED, "%s: may not be traced: %s", *name,
+			       strerror(-e));
+	return e ? fn_fail(FN_EXIT_FAIL, "%s: %s", *name, strerror(-e)) : 0;
+}
+
+int source_open(struct source **out, const struct config *c, const char *path, const char **name)
+{
+	struct source *s = calloc(1, sizeof(*s));
+	int status;
+
+	if (!s)
+		return fn_fail(FN_EXIT_FAIL, "%s", strerror(ENOMEM));
+	if (c->pid || c->command)
+		status = open_capture(s, c, name);
+	else
+		status = open_trace(s, c, path, name);
+	if (status)
+		source_close(s);
+	else
+		*out = s;
+	return status;
+}
+
+void source_close(struct source *s)
+{
+	if (!s)
+		return;
+	fn_trace_close(s->trace);
+	fn_capture_close(s->capture);
+	free(s);
+}
+
+int source_next(struct source *s, struct fn_trace_msg *m)
+{
+	return s->capture ? fn_capture_next(s->capture, m) : fn_trace_next(s->trace, m);
+}
+
+const char *source_fault(const struct source *s, uint64_t *offset, uint64_t *line)
+{
+	if (s->trace)
+		return fn_trace_fault(s->trace, offset, line);
+	*offset = *line = 0;
+	return fn_capture_fault(s->capture);
+}
+
+uint64_t source_unseen(const struct source *s)
+{
+	return s->trace ? fn_trace_unseen(s->trace) : 0;
+}
+
+bool source_live(const struct source *s)
+{
+	return s->live;
+}
+
+int source_status(const struct source *s)
+{
+	int st = s->capture ? fn_capture_status(s->capture) : -1;
+
+	if (st == -1)
+		return FN_EXIT_OK;
+	return WIFEXITED(st) ? WEXITSTATUS(st) : 128 + WTERMSIG(st);
+}

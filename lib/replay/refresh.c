@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "replay/refresh.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <unistd.h>
+
+int fn_refresh_outside(void)
+{
+	int fd = open("/proc", O_PATH | O_DIRECTORY | O_CLOEXEC);
+
+	return fd < 0 ? -errno : fd;
+}
+
+int fn_refresh_name(int outside, int dirfd, const char *name)
+{
+	if (linkat(outside, "version", dirfd, name, 0) == 0)
+		return -EIO; /* cannot be: /proc holds no links of others */
+	switch (errno) {
+	case EEXIST:
+		return 1;
+	case EXDEV:
+	case EROFS: /* told only for a name that is absent */
+		return 0;
+	default:
+		return -errno;
+	}
+}
+
+static int attr(int fd, int sync, struct statx *stx)
+{
+	if (statx(fd, "", AT_EMPTY_PATH | sync, STATX_BASIC_STATS, stx))
+		return -errno;
+	return 0;
+}
+
+int fn_refresh_attr(int fd, struct statx *stx)
+{
+	return attr(fd, AT_STATX_FORCE_SYNC, stx);
+}
+
+int fn_cached_attr(int fd, struct statx *stx)
+{
+	return attr(fd, AT_STATX_DONT_SYNC, stx);
+}
+
+int fn_reopen(int fd, int flags)
+{
+	char path[32];
+	int again;
+
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+	again = open(path, flags | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+	return again < 0 ? -errno : again;
+}
+
+int fn_refresh_data(int fd)
+{
+	int again = fn_reopen(fd, O_RDONLY), err;
+
+	if (again < 0)
+		return again;
+	err = posix_fadvise(again, 0, 0, POSIX_FADV_DONTNEED);
+	close(again);
+	return -err;
+}

@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * What the kernel has cached of a file system whose far side changed, made fresh without a side
+ * effect there: no event, no new time stamp. Every call may wait for the file system's server.
+ */
+#ifndef FN_REPLAY_REFRESH_H
+#define FN_REPLAY_REFRESH_H
+
+#include <sys/stat.h>
+
+/* A descriptor of a place that lies on no file system which anybody refreshes (/proc), for
+ * fn_refresh_name(). A descriptor or -errno. */
+int fn_refresh_outside(void);
+
+/* Look a name up again, whatever timeout its entry has: a link from another file system is
+ * refused (EXDEV, EEXIST), but only after the name was looked up with LOOKUP_EXCL. 1: the name is
+ * there, with fresh attributes; 0: it is not, and a stale entry was dropped; or -errno. */
+int fn_refresh_name(int outside, int dirfd, const char *name);
+
+/* Attributes from the server (AT_STATX_FORCE_SYNC). A changed size or time also drops cached
+ * pages. fd may be O_PATH. A deleted object may still answer, with no links. 0 or -errno. */
+int fn_refresh_attr(int fd, struct statx *stx);
+/* What the kernel has cached of them, without asking. */
+int fn_cached_attr(int fd, struct statx *stx);
+
+/* Cached pages of a regular file, also where size and times are the same as before. It has to
+ * open the file, which the far side can see. fd may be O_PATH. 0 or -errno. */
+int fn_refresh_data(int fd);
+
+/* open() of what an O_PATH descriptor stands for. A descriptor or -errno. */
+int fn_reopen(int fd, int flags);
+
+#endif
