@@ -20,7 +20,7 @@ static int print(const struct message *m, const struct fn_session_opts *so, stru
 	if (!err)
 		err = fn_printer_text(&printer, &po, session);
 	if (!err)
-		err = fn_msg_header(&msg, m->dialect == FN_DIALECT_fn1);
+		err = fn_trace_msg_header(&msg, m->dialect == FN_DIALECT_fn1);
 	if (!err)
 		err = fn_session_see(session, &msg, &seen);
 	if (!err)

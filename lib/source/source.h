@@ -52,8 +52,13 @@ const char *fn_source_name(const struct fn_source *src); /* "fanotify", "inotify
  * was read and not delivered comes in the next. 0, the callback's value, or -errno. */
 int fn_source_dispatch(struct fn_source *src, fn_event_cb cb, void *arg);
 
-/* Tell the source what this process is about to do itself (a ledger of bounded size and age):
- * one event with this mask for that path is then swallowed. For sources that cannot tell by pid. */
+/*
+ * Tell the source what this process is about to do itself, with FN_SOURCE_NO_SELF: one event of
+ * each bit of mask for that path (relative to the root) is then swallowed. For sources that cannot
+ * tell by pid; fanotify needs it only for what it finds in a new directory. A rename is FN_RENAME
+ * at the new path and FN_MOVED_FROM at the old one. Bounded in size, and forgotten after two
+ * seconds. Any thread may call it.
+ */
 void fn_source_expect(struct fn_source *src, uint64_t mask, const char *path, size_t len);
 
 struct fn_source_stats {

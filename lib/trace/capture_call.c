@@ -134,7 +134,7 @@ static int message(struct fn_capture *c, const struct fn_capture_thread *t, pid_
 	m->have = (uint32_t)len;
 	m->time = fn_capture_now();
 	m->tid = tid;
-	if (fn_msg_header(m, read) < 0 || m->len != len)
+	if (fn_trace_msg_header(m, read) < 0 || m->len != len)
 		return bad(c, "%zu bytes %s fd %d of %d are no message", len,
 			   read ? "read from" : "written to", t->fd, tid);
 	m->conn = conn_of(c, t, tid, m);

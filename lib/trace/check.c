@@ -60,7 +60,7 @@ void fn_check_request(struct fn_session *s, const struct fn_seen *seen)
 			(unsigned long long)m->unique,
 			op_name(fn_session_op(&seen->conn->wire, old->opcode)));
 	if (names_node(m) && knows_nodes(s, seen->conn) &&
-	    !fn_nodes_get(&s->nodes, m->conn, m->nodeid))
+	    !fn_trace_nodes_get(&s->nodes, m->conn, m->nodeid))
 		finding(s, m, "%s: nodeid %llu was never looked up, or is forgotten",
 			op_name(seen->op), (unsigned long long)m->nodeid);
 }
@@ -232,7 +232,7 @@ void fn_check_notify(struct fn_session *s, const struct fn_seen *seen)
 	}
 	nodeid = notify_node(m);
 	if (nodeid > ROOT && knows_nodes(s, seen->conn) &&
-	    !fn_nodes_get(&s->nodes, m->conn, nodeid))
+	    !fn_trace_nodes_get(&s->nodes, m->conn, nodeid))
 		finding(s, m, "NOTIFY_%s: nodeid %llu was never looked up, or is forgotten",
 			seen->notify->name, (unsigned long long)nodeid);
 }

@@ -35,7 +35,7 @@ static void answer_header(struct fn_trace_msg *m)
 	m->kind = m->unique == 0 ? FN_MSG_NOTIFY : FN_MSG_REPLY;
 }
 
-int fn_msg_header(struct fn_trace_msg *m, bool read)
+int fn_trace_msg_header(struct fn_trace_msg *m, bool read)
 {
 	if (m->have < (read ? FN_WIRE_IN_HEADER : FN_WIRE_OUT_HEADER))
 		return -EBADMSG;
@@ -60,7 +60,7 @@ int fn_msg_header_guess(struct fn_trace_msg *m)
 		return -EBADMSG;
 	word = (int32_t)fn_get_u32(m->data + 4, fn_msg_swapped(m));
 	unique = fn_get_u64(m->data + 8, fn_msg_swapped(m));
-	return fn_msg_header(m, word > 0 && unique != 0);
+	return fn_trace_msg_header(m, word > 0 && unique != 0);
 }
 
 size_t fn_msg_build_header(const struct fn_trace_msg *m, uint8_t out[FN_WIRE_IN_HEADER])

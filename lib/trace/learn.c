@@ -20,7 +20,7 @@ void fn_session_init_request(struct fn_session *s, struct fn_conn *c, const stru
 	const uint8_t *p = fn_request_body(m, &n);
 	bool swap = fn_msg_swapped(m);
 
-	fn_nodes_reset(&s->nodes, c->key.conn);
+	fn_trace_nodes_reset(&s->nodes, c->key.conn);
 	c->whole = true;
 	c->destroyed = c->lossy = false;
 	c->evicted = s->nodes.evicted;
@@ -72,7 +72,8 @@ static void learn_dirents(struct fn_session *s, const struct fn_seen *seen)
 		if (len > MAX_NAME || n < entry + 24 + len)
 			break;
 		if (nodeid && !dot)
-			fn_nodes_entry(&s->nodes, m->conn, nodeid, seen->req->nodeid, name, len);
+			fn_trace_nodes_entry(&s->nodes, m->conn, nodeid, seen->req->nodeid, name,
+					     len);
 		if (step > n)
 			break;
 		p += step;
@@ -111,15 +112,16 @@ void fn_session_learn(struct fn_session *s, const struct fn_seen *seen)
 	}
 	nodeid = fn_get_u64(m->data + FN_WIRE_OUT_HEADER, fn_msg_swapped(m));
 	if (nodeid)
-		fn_nodes_entry(&s->nodes, m->conn, nodeid, seen->req->nodeid,
-			       seen->req->opcode == OP_TMPFILE ? NULL : seen->name, seen->name_len);
+		fn_trace_nodes_entry(&s->nodes, m->conn, nodeid, seen->req->nodeid,
+				     seen->req->opcode == OP_TMPFILE ? NULL : seen->name,
+				     seen->name_len);
 }
 
 static void forget(struct fn_session *s, const struct fn_seen *seen, const uint8_t *p,
 		   uint64_t nodeid)
 {
 	uint64_t nlookup = fn_get_u64(p, fn_msg_swapped(seen->msg));
-	bool ok = fn_nodes_forget(&s->nodes, seen->msg->conn, nodeid, nlookup);
+	bool ok = fn_trace_nodes_forget(&s->nodes, seen->msg->conn, nodeid, nlookup);
 
 	if (!ok && s->opts.finding)
 		fn_check_forget(s, seen, nodeid, nlookup, ok);
@@ -156,14 +158,16 @@ static void done_reply(struct fn_session *s, const struct fn_seen *seen)
 	case OP_UNLINK:
 	case OP_RMDIR:
 		if (seen->name)
-			fn_nodes_unlink(&s->nodes, conn, r->nodeid, seen->name, seen->name_len);
+			fn_trace_nodes_unlink(&s->nodes, conn, r->nodeid, seen->name,
+					      seen->name_len);
 		break;
 	case OP_RENAME:
 	case OP_RENAME2:
 		if (seen->newname)
-			fn_nodes_rename(&s->nodes, conn, r->nodeid, seen->name, seen->name_len,
-					r->newdir, seen->newname, seen->newname_len,
-					r->rename_flags & RENAME_EXCHANGE_FLAG);
+			fn_trace_nodes_rename(&s->nodes, conn, r->nodeid, seen->name,
+					      seen->name_len, r->newdir, seen->newname,
+					      seen->newname_len,
+					      r->rename_flags & RENAME_EXCHANGE_FLAG);
 		break;
 	case OP_DESTROY:
 		seen->conn->destroyed = true;

@@ -23,29 +23,30 @@ static uint64_t name_hash(uint64_t parent, const char *name, size_t len)
 	return h;
 }
 
-void fn_nodes_init(struct fn_nodes *n, size_t max)
+void fn_trace_nodes_init(struct fn_trace_nodes *n, size_t max)
 {
-	fn_map_init(&n->nodes, sizeof(struct fn_node));
+	fn_map_init(&n->nodes, sizeof(struct fn_trace_node));
 	fn_map_init(&n->names, sizeof(struct name_entry));
 	n->max = max;
 	n->evicted = 0;
 }
 
-void fn_nodes_free(struct fn_nodes *n)
+void fn_trace_nodes_free(struct fn_trace_nodes *n)
 {
-	for (struct fn_node *d = NULL; (d = fn_map_next(&n->nodes, d));)
+	for (struct fn_trace_node *d = NULL; (d = fn_map_next(&n->nodes, d));)
 		free(d->name);
 	fn_map_free(&n->nodes);
 	fn_map_free(&n->names);
 }
 
-struct fn_node *fn_nodes_get(const struct fn_nodes *n, uint32_t conn, uint64_t nodeid)
+struct fn_trace_node *fn_trace_nodes_get(const struct fn_trace_nodes *n, uint32_t conn,
+					 uint64_t nodeid)
 {
 	return fn_map_get(&n->nodes, conn, nodeid);
 }
 
 /* Take the node's name away, from it and from the index. */
-static void drop_name(struct fn_nodes *n, struct fn_node *d)
+static void drop_name(struct fn_trace_nodes *n, struct fn_trace_node *d)
 {
 	struct name_entry *e;
 
@@ -60,14 +61,14 @@ static void drop_name(struct fn_nodes *n, struct fn_node *d)
 	d->parent = 0;
 }
 
-static void remove_node(struct fn_nodes *n, struct fn_node *d)
+static void remove_node(struct fn_trace_nodes *n, struct fn_trace_node *d)
 {
 	drop_name(n, d);
 	fn_map_del(&n->nodes, d);
 }
 
-static void set_name(struct fn_nodes *n, struct fn_node *d, uint64_t parent, const char *name,
-		     size_t len)
+static void set_name(struct fn_trace_nodes *n, struct fn_trace_node *d, uint64_t parent,
+		     const char *name, size_t len)
 {
 	struct name_entry *e;
 
@@ -87,9 +88,9 @@ static void set_name(struct fn_nodes *n, struct fn_node *d, uint64_t parent, con
 		e->nodeid = d->key.id;
 }
 
-static struct fn_node *node_add(struct fn_nodes *n, uint32_t conn, uint64_t nodeid)
+static struct fn_trace_node *node_add(struct fn_trace_nodes *n, uint32_t conn, uint64_t nodeid)
 {
-	struct fn_node *d = fn_map_get(&n->nodes, conn, nodeid);
+	struct fn_trace_node *d = fn_map_get(&n->nodes, conn, nodeid);
 
 	if (d)
 		return d;
@@ -100,10 +101,10 @@ static struct fn_node *node_add(struct fn_nodes *n, uint32_t conn, uint64_t node
 	return fn_map_add(&n->nodes, conn, nodeid);
 }
 
-void fn_nodes_entry(struct fn_nodes *n, uint32_t conn, uint64_t nodeid, uint64_t parent,
-		    const char *name, size_t len)
+void fn_trace_nodes_entry(struct fn_trace_nodes *n, uint32_t conn, uint64_t nodeid, uint64_t parent,
+			  const char *name, size_t len)
 {
-	struct fn_node *d = node_add(n, conn, nodeid);
+	struct fn_trace_node *d = node_add(n, conn, nodeid);
 
 	if (!d)
 		return;
@@ -112,9 +113,10 @@ void fn_nodes_entry(struct fn_nodes *n, uint32_t conn, uint64_t nodeid, uint64_t
 		set_name(n, d, parent, name, len);
 }
 
-bool fn_nodes_forget(struct fn_nodes *n, uint32_t conn, uint64_t nodeid, uint64_t nlookup)
+bool fn_trace_nodes_forget(struct fn_trace_nodes *n, uint32_t conn, uint64_t nodeid,
+			   uint64_t nlookup)
 {
-	struct fn_node *d = fn_map_get(&n->nodes, conn, nodeid);
+	struct fn_trace_node *d = fn_map_get(&n->nodes, conn, nodeid);
 
 	if (nodeid == ROOT)
 		return true;
@@ -129,32 +131,32 @@ bool fn_nodes_forget(struct fn_nodes *n, uint32_t conn, uint64_t nodeid, uint64_
 	return nlookup == 0;
 }
 
-static struct fn_node *find_name(const struct fn_nodes *n, uint32_t conn, uint64_t parent,
-				 const char *name, size_t len)
+static struct fn_trace_node *find_name(const struct fn_trace_nodes *n, uint32_t conn,
+				       uint64_t parent, const char *name, size_t len)
 {
 	const struct name_entry *e = fn_map_get(&n->names, conn, name_hash(parent, name, len));
-	struct fn_node *d = e ? fn_map_get(&n->nodes, conn, e->nodeid) : NULL;
+	struct fn_trace_node *d = e ? fn_map_get(&n->nodes, conn, e->nodeid) : NULL;
 
 	if (!d || d->parent != parent || d->name_len != len || memcmp(d->name, name, len))
 		return NULL;
 	return d;
 }
 
-void fn_nodes_unlink(struct fn_nodes *n, uint32_t conn, uint64_t parent, const char *name,
-		     size_t len)
+void fn_trace_nodes_unlink(struct fn_trace_nodes *n, uint32_t conn, uint64_t parent,
+			   const char *name, size_t len)
 {
-	struct fn_node *d = find_name(n, conn, parent, name, len);
+	struct fn_trace_node *d = find_name(n, conn, parent, name, len);
 
 	if (d)
 		drop_name(n, d);
 }
 
-void fn_nodes_rename(struct fn_nodes *n, uint32_t conn, uint64_t parent, const char *name,
-		     size_t len, uint64_t newparent, const char *newname, size_t newlen,
-		     bool exchange)
+void fn_trace_nodes_rename(struct fn_trace_nodes *n, uint32_t conn, uint64_t parent,
+			   const char *name, size_t len, uint64_t newparent, const char *newname,
+			   size_t newlen, bool exchange)
 {
-	struct fn_node *from = find_name(n, conn, parent, name, len);
-	struct fn_node *to = find_name(n, conn, newparent, newname, newlen);
+	struct fn_trace_node *from = find_name(n, conn, parent, name, len);
+	struct fn_trace_node *to = find_name(n, conn, newparent, newname, newlen);
 
 	if (from == to)
 		return;
@@ -166,9 +168,9 @@ void fn_nodes_rename(struct fn_nodes *n, uint32_t conn, uint64_t parent, const c
 		set_name(n, to, parent, name, len);
 }
 
-void fn_nodes_reset(struct fn_nodes *n, uint32_t conn)
+void fn_trace_nodes_reset(struct fn_trace_nodes *n, uint32_t conn)
 {
-	struct fn_node *d = NULL;
+	struct fn_trace_node *d = NULL;
 
 	while ((d = fn_map_next(&n->nodes, d)))
 		if (d->key.conn == conn) {
@@ -178,13 +180,13 @@ void fn_nodes_reset(struct fn_nodes *n, uint32_t conn)
 }
 
 /* The pieces from the node up; returns how many, and whether they reach the root. */
-static int climb(const struct fn_nodes *n, uint32_t conn, uint64_t nodeid,
-		 const struct fn_node *up[MAX_DEPTH], uint64_t *stop)
+static int climb(const struct fn_trace_nodes *n, uint32_t conn, uint64_t nodeid,
+		 const struct fn_trace_node *up[MAX_DEPTH], uint64_t *stop)
 {
 	int depth = 0;
 
 	while (nodeid != ROOT && depth < MAX_DEPTH) {
-		const struct fn_node *d = fn_map_get(&n->nodes, conn, nodeid);
+		const struct fn_trace_node *d = fn_map_get(&n->nodes, conn, nodeid);
 
 		if (!d || !d->name)
 			break;
@@ -195,10 +197,10 @@ static int climb(const struct fn_nodes *n, uint32_t conn, uint64_t nodeid,
 	return depth;
 }
 
-bool fn_nodes_path(const struct fn_nodes *n, uint32_t conn, uint64_t nodeid, const char *name,
-		   size_t len, struct fn_buf *out)
+bool fn_trace_nodes_path(const struct fn_trace_nodes *n, uint32_t conn, uint64_t nodeid,
+			 const char *name, size_t len, struct fn_buf *out)
 {
-	const struct fn_node *up[MAX_DEPTH];
+	const struct fn_trace_node *up[MAX_DEPTH];
 	uint64_t stop;
 	int depth = climb(n, conn, nodeid, up, &stop);
 

@@ -34,8 +34,8 @@ static void key(struct fn_printer *p, const char *name)
 static void add_node_path(struct fn_printer *p, uint64_t nodeid)
 {
 	fn_buf_clear(&p->scratch);
-	if (!fn_nodes_path(fn_session_nodes(p->session), p->seen->msg->conn, nodeid, NULL, 0,
-			   &p->scratch))
+	if (!fn_trace_nodes_path(fn_session_nodes(p->session), p->seen->msg->conn, nodeid, NULL, 0,
+				 &p->scratch))
 		return;
 	fn_buf_char(p->out, '<');
 	fn_escape(p->out, p->scratch.data, p->scratch.len);

@@ -163,11 +163,13 @@ bool fn_seen_path(const struct fn_session *s, const struct fn_seen *seen, struct
 		return false;
 	/* The name of an xattr is no name in a directory. */
 	if (seen->op && seen->op->in_tail == FN_TAIL_NAME_DATA)
-		return fn_nodes_path(fn_session_nodes(s), seen->msg->conn, nodeid, NULL, 0, out);
+		return fn_trace_nodes_path(fn_session_nodes(s), seen->msg->conn, nodeid, NULL, 0,
+					   out);
 	if (seen->op && (seen->op->code == 22 || seen->op->code == 24))
-		return fn_nodes_path(fn_session_nodes(s), seen->msg->conn, nodeid, NULL, 0, out);
-	return fn_nodes_path(fn_session_nodes(s), seen->msg->conn, nodeid, seen->name,
-			     seen->name_len, out);
+		return fn_trace_nodes_path(fn_session_nodes(s), seen->msg->conn, nodeid, NULL, 0,
+					   out);
+	return fn_trace_nodes_path(fn_session_nodes(s), seen->msg->conn, nodeid, seen->name,
+				   seen->name_len, out);
 }
 
 const char *fn_seen_op_name(const struct fn_seen *seen, char room[24])

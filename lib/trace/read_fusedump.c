@@ -156,7 +156,7 @@ static int deliver(struct fn_trace *t, const struct record *r, bool swap, struct
 	m->have = (uint32_t)r->msg_len;
 	m->flags = swap ? FN_MSG_SWAP : 0;
 	fn_input_skip(&t->in, r->total);
-	if (fn_msg_header(m, read) < 0)
+	if (fn_trace_msg_header(m, read) < 0)
 		return fn_trace_bad(t, m->offset, "message of %zu bytes is shorter than its header",
 				    r->msg_len);
 	if (r->time)

@@ -267,7 +267,7 @@ static int take_message(struct fn_trace *t, struct strace *s, struct call *c,
 	m->data = c->data.bytes;
 	m->have = (uint32_t)(c->data.len < len ? c->data.len : len);
 	m->flags |= (swap ? FN_MSG_SWAP : 0) | (m->have < len ? FN_MSG_CUT : 0);
-	if (fn_msg_header(m, !answers(c)) < 0)
+	if (fn_trace_msg_header(m, !answers(c)) < 0)
 		return fn_trace_bad(t, m->offset, "%u bytes hold no message header", m->have);
 	if (from_pipe)
 		th->spliced = 0;

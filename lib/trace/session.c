@@ -21,7 +21,7 @@ int fn_session_new(struct fn_session **out, const struct fn_session_opts *opts)
 		s->opts.max_nodes = FN_SESSION_MAX_NODES;
 	fn_map_init(&s->requests, sizeof(struct fn_request));
 	fn_map_init(&s->conns, sizeof(struct fn_conn));
-	fn_nodes_init(&s->nodes, s->opts.max_nodes);
+	fn_trace_nodes_init(&s->nodes, s->opts.max_nodes);
 	*out = s;
 	return 0;
 }
@@ -43,11 +43,11 @@ void fn_session_free(struct fn_session *s)
 	free_request(&s->answered);
 	fn_map_free(&s->requests);
 	fn_map_free(&s->conns);
-	fn_nodes_free(&s->nodes);
+	fn_trace_nodes_free(&s->nodes);
 	free(s);
 }
 
-const struct fn_nodes *fn_session_nodes(const struct fn_session *s)
+const struct fn_trace_nodes *fn_session_nodes(const struct fn_session *s)
 {
 	return &s->nodes;
 }

@@ -85,7 +85,7 @@ void fn_session_lossy(struct fn_session *s);
 /* At the end of the trace: findings about what never came. */
 void fn_session_end(struct fn_session *s);
 
-const struct fn_nodes *fn_session_nodes(const struct fn_session *s);
+const struct fn_trace_nodes *fn_session_nodes(const struct fn_session *s);
 /* Requests without a reply; begin with NULL. */
 const struct fn_request *fn_session_outstanding(const struct fn_session *s,
 						const struct fn_request *r);

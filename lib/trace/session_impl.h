@@ -43,7 +43,7 @@ enum {
 struct fn_session {
 	struct fn_session_opts opts;
 	struct fn_map requests, conns;
-	struct fn_nodes nodes;
+	struct fn_trace_nodes nodes;
 	struct fn_conn *last_conn;
 	struct fn_request answered;
 	uint64_t number, dropped;

@@ -114,7 +114,7 @@ enum fn_trace_format fn_trace_format_parse(const char *name);
 
 /* Take kind and header fields of m from m->data (m->have bytes, order in m->flags). read: the
  * server read it. 0, or -EBADMSG when the header is not all there. */
-int fn_msg_header(struct fn_trace_msg *m, bool read);
+int fn_trace_msg_header(struct fn_trace_msg *m, bool read);
 /* The same where the direction is not recorded: the header itself tells. */
 int fn_msg_header_guess(struct fn_trace_msg *m);
 /* A header for m->len, from the fields: for messages without bytes. Returns its length. */

@@ -365,7 +365,7 @@ static void written(void)
 	struct got g;
 
 	m.have = (uint32_t)request(msg, 1, 4, 4, false);
-	CHECK_INT(fn_msg_header(&m, true), 0);
+	CHECK_INT(fn_trace_msg_header(&m, true), 0);
 	CHECK_INT(fn_write_fusedump(&file, &m), 0);
 	m.have = 41;
 	m.flags = FN_MSG_CUT | FN_MSG_NO_PID;

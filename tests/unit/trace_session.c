@@ -44,7 +44,7 @@ static void see(struct world *w, size_t n, bool read)
 	w->m = (struct fn_trace_msg){
 		.data = w->msg, .have = (uint32_t)n, .conn = 1, .time = w->clock += 1000};
 	fn_put_u32(w->msg, (uint32_t)n, false);
-	CHECK_INT(fn_msg_header(&w->m, read), 0);
+	CHECK_INT(fn_trace_msg_header(&w->m, read), 0);
 	CHECK_INT(fn_session_see(w->s, &w->m, &w->seen), 0);
 	fn_session_done(w->s, &w->seen);
 }
@@ -104,7 +104,7 @@ static void lookup(struct world *w, uint64_t unique, uint64_t parent, const char
 static void check_path(const struct world *w, uint64_t nodeid, const char *want)
 {
 	struct fn_buf b = {0};
-	bool known = fn_nodes_path(fn_session_nodes(w->s), 1, nodeid, NULL, 0, &b);
+	bool known = fn_trace_nodes_path(fn_session_nodes(w->s), 1, nodeid, NULL, 0, &b);
 
 	fn_buf_char(&b, '\0');
 	CHECK_STR(known ? b.data : "", want);
@@ -194,7 +194,7 @@ static void circle(void)
 	begin(&w);
 	lookup(&w, 4, 6, "a", 5);
 	lookup(&w, 6, 5, "b", 6);
-	fn_nodes_path(fn_session_nodes(w.s), 1, 6, NULL, 0, &b);
+	fn_trace_nodes_path(fn_session_nodes(w.s), 1, 6, NULL, 0, &b);
 	CHECK(b.len < 4096);
 	fn_buf_free(&b);
 	end(&w);
