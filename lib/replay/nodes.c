@@ -575,7 +575,7 @@ static int path_of(const struct fn_nodes *t, const struct node *n, char *buf, si
 	return 0;
 }
 
-int fn_nodes_path(struct fn_nodes *t, uint64_t nodeid, char *buf, size_t size)
+int fn_nodes_place(struct fn_nodes *t, uint64_t nodeid, char *buf, size_t size)
 {
 	const struct node *n;
 	int res;

@@ -91,7 +91,7 @@ int fn_nodes_child(struct fn_nodes *t, uint64_t parent, const char *name, size_t
 /* A path relative to the mount ("" is the root) to the node at its end, through known names. */
 int fn_nodes_resolve(struct fn_nodes *t, const char *path, size_t len, uint64_t *nodeid);
 /* Back: 0, -ENOENT, or -ENAMETOOLONG. The path is "" for the root. */
-int fn_nodes_path(struct fn_nodes *t, uint64_t nodeid, char *buf, size_t size);
+int fn_nodes_place(struct fn_nodes *t, uint64_t nodeid, char *buf, size_t size);
 /* Its parent and name: 0 or -ENOENT. name has room for 256 bytes. */
 int fn_nodes_name(struct fn_nodes *t, uint64_t nodeid, uint64_t *parent, char *name, size_t *len);
 
