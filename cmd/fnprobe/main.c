@@ -55,6 +55,14 @@ static int run_events(struct fn_facts *f, const struct args *a, int64_t timeout_
 	return fn_probe_events(f, &opts, timeout_ns);
 }
 
+static int run_trace(struct fn_facts *f, const struct args *a, int64_t timeout_ns)
+{
+	(void)timeout_ns;
+	return fn_probe_trace(f, a->from_trace, a->as);
+}
+
+static const struct probe trace_probe = {"from-trace", 'r', 0, NULL, "protocol", SECOND, run_trace};
+
 static const struct probe probes[] = {
 	{"kernel", 'k', 0, NULL, "fuse", 2 * SECOND, run_kernel},
 	{"mount", 'm', 1, "PATH", "answers", 2 * SECOND, run_mount},
@@ -174,14 +182,14 @@ static int check_operands(const struct probe *p, const struct args *a)
 	struct fn_init_offer offer;
 	int n = 0;
 
-	while (a->operands[n + 1])
+	while (a->operands[0] && a->operands[n + 1])
 		n++;
 	if (p->operands < 0 ? n < 1 : n != p->operands)
 		return p->operand ? fn_usage("%s: %s is missing, or too much is given", p->name,
 					     p->operand)
 				  : fn_usage("%s takes no operand", p->name);
-	if (a->as && p->letter != 's' && p->letter != 'v')
-		return fn_usage("--as is for server and vhost-user");
+	if (a->as && !strchr("svr", p->letter))
+		return fn_usage("--as is for server, vhost-user and --from-trace");
 	if (a->as && fn_peer_offer(&offer, a->as))
 		return fn_usage("--as: '%s' is neither a version 7.N nor a dialect", a->as);
 	if ((a->backing || a->remote) && p->letter != 'e')
@@ -232,9 +240,16 @@ static void pause_between(int round, int64_t deadline_ns)
 	nanosleep(&t, NULL);
 }
 
+static const char *subject(const struct probe *p, const struct args *a)
+{
+	if (a->from_trace)
+		return a->from_trace;
+	return a->operands[0] && a->operands[1] ? a->operands[1] : p->name;
+}
+
 static int report_error(const struct probe *p, const struct args *a, int err)
 {
-	const char *operand = a->operands[1] ? a->operands[1] : p->name;
+	const char *operand = subject(p, a);
 
 	if (err == -ETIMEDOUT && a->wait)
 		return fn_fail(FN_EXIT_TIMEOUT, "%s: not there in time", a->wait);
@@ -258,8 +273,7 @@ static int report(const struct fn_facts *f, const struct probe *p, const struct 
 		return status;
 	r = render(f, p, a);
 	if (r == FN_EXIT_OK && met < 0 && fact && fact->reason)
-		fn_warn("%s: cannot tell: %s", a->operands[1] ? a->operands[1] : p->name,
-			fact->reason);
+		fn_warn("%s: cannot tell: %s", subject(p, a), fact->reason);
 	return r ? r : status;
 }
 
@@ -290,8 +304,11 @@ static int start(struct args *a)
 	const struct probe *p = find_probe(a->operands[0]);
 	int status;
 
-	if (a->operands[0] && !p)
-		return fn_usage("%s: no such probe", a->operands[0]);
+	if (a->operands[0] && (!p || a->from_trace))
+		return fn_usage("%s: %s", a->operands[0],
+				p ? "not with --from-trace" : "no such probe");
+	if (a->from_trace)
+		p = &trace_probe;
 	if (a->list)
 		return list_facts(p ? p->letter : '\0');
 	if (!p)

@@ -38,4 +38,7 @@ struct fn_probe_events_opts {
 int fn_probe_events(struct fn_facts *f, const struct fn_probe_events_opts *opts,
 		    int64_t timeout_ns);
 
+/* What was negotiated, out of a trace that lib/trace reads ("-": standard input). */
+int fn_probe_trace(struct fn_facts *f, const char *path, const char *as);
+
 #endif
