@@ -7,6 +7,7 @@
 
 #include <ctype.h>
 #include <errno.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -253,8 +254,6 @@ static int report_error(const struct probe *p, const struct args *a, int err)
 
 	if (err == -ETIMEDOUT && a->wait)
 		return fn_fail(FN_EXIT_TIMEOUT, "%s: not there in time", a->wait);
-	if (err == -EINTR && fn_caught_signal())
-		return FN_EXIT_OK;
 	return fn_fail(err == -ENOMEM ? FN_EXIT_FAIL : FN_EXIT_UNSUPPORTED, "%s: %s", operand,
 		       strerror(-err));
 }
@@ -286,7 +285,7 @@ static int run(const struct probe *p, const struct args *a)
 	for (int round = 0;; round++) {
 		err = probe_once(&f, p, a);
 		met = verdict(&f, p, a, err);
-		if (met == 1 || met == -2 || !a->wait_ns || fn_caught_signal())
+		if (met == 1 || met == -2 || !a->wait_ns)
 			break;
 		if (fn_mono_ns() >= deadline_ns) {
 			fn_facts_free(&f);
@@ -318,7 +317,8 @@ static int start(struct args *a)
 		return status;
 	if (a->wait && p->letter != 't' && fn_parse_duration("--wait", a->wait, &a->wait_ns))
 		return FN_EXIT_USAGE;
-	fn_catch_signals();
+	/* Other signals may end us: nothing is left behind by whoever is killed. */
+	signal(SIGPIPE, SIG_IGN);
 	return run(p, a);
 }
 

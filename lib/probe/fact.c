@@ -129,8 +129,10 @@ void fn_fact_yes(struct fn_facts *f, const char *name, const char *how)
 	fn_fact_put(f, name, FN_FACT_YES, &(struct fn_fact_text){.how = how});
 }
 
-static void put_reason(struct fn_facts *f, const char *name, enum fn_fact_state state,
-		       const char *how, const char *fmt, va_list ap)
+__attribute__((format(printf, 5, 0))) static void put_reason(struct fn_facts *f, const char *name,
+							     enum fn_fact_state state,
+							     const char *how, const char *fmt,
+							     va_list ap)
 {
 	char reason[256];
 

@@ -130,8 +130,10 @@ static int share_memory(struct fn_vhost_fs *v)
 		uint64_t guest, size, user, offset;
 	} table = {.regions = 1, .guest = GUEST_BASE, .size = sizeof(struct memory)};
 
-	v->memfd = memfd_create("fnprobe", MFD_CLOEXEC);
-	if (v->memfd < 0 || ftruncate(v->memfd, sizeof(struct memory)))
+	/* Sealed: a back-end that cuts the file would end us with SIGBUS. */
+	v->memfd = memfd_create("fnprobe", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+	if (v->memfd < 0 || ftruncate(v->memfd, sizeof(struct memory)) ||
+	    fcntl(v->memfd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL))
 		return -errno;
 	v->memory =
 		mmap(NULL, sizeof(struct memory), PROT_READ | PROT_WRITE, MAP_SHARED, v->memfd, 0);
