@@ -4,6 +4,7 @@
 #include "probe/child.h"
 #include "probe/connection.h"
 #include "probe/mountinfo.h"
+#include "probe/remote.h"
 #include "probe/scratch.h"
 #include "probe/watchable.h"
 
@@ -108,6 +109,7 @@ static void look(struct fn_report *r, void *arg)
 	fn_report_doing(r, "mount_setattr()");
 	fn_fact_result(&r->facts, "idmap", "mount_setattr()", fn_idmap_error(dir));
 	fn_probe_handles(r, dir);
+	fn_probe_remote(r, opts->path);
 	if (!opts->passive)
 		behave(r, dir);
 	fn_probe_watches(r, dir);
@@ -145,7 +147,7 @@ static void put_not_fuse(struct fn_facts *f)
 
 	for (size_t i = 0; i < n; i++)
 		if (strchr(table[i].probes, 'm') && !fn_facts_find(f, table[i].name) &&
-		    (!strcmp(table[i].group, "fuse") || !strcmp(table[i].group, "remote")))
+		    !strcmp(table[i].group, "fuse"))
 			fn_fact_no(f, table[i].name, NULL, "it is no FUSE file system");
 }
 
