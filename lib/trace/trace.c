@@ -12,6 +12,7 @@
 #include "trace/reader.h"
 
 #define MAX_LINE 65536
+#define DETECT_WITHIN (1u << 18)
 #define OP_INIT 26
 #define OP_CUSE_INIT 4096
 
@@ -112,23 +113,42 @@ uint64_t fn_trace_unseen(const struct fn_trace *t)
 	return t->unseen;
 }
 
-/* An empty input is an empty trace of any format. */
-static const struct fn_reader *choose(struct fn_trace *t, enum fn_trace_format format)
+static const struct fn_reader *detect(struct fn_trace *t, size_t n)
 {
 	const struct fn_reader *best = NULL;
-	size_t n = fn_input_need(&t->in, format == FN_TRACE_AUTO ? 16384 : 1);
 	int score = 0;
 
 	for (size_t i = 0; i < NREADERS; i++) {
-		int s = format == FN_TRACE_AUTO ? readers[i]->detect(fn_input_ptr(&t->in), n)
-						: readers[i]->format == format;
+		int s = readers[i]->detect(fn_input_ptr(&t->in), n);
 
-		if (s > score || (!n && !best)) {
+		if (s > score) {
 			score = s;
 			best = readers[i];
 		}
 	}
 	return best;
+}
+
+/* With as little as tells: more may be long in coming. An empty input is an empty trace. */
+static const struct fn_reader *choose(struct fn_trace *t, enum fn_trace_format format)
+{
+	const struct fn_reader *found = NULL;
+	size_t n;
+
+	for (size_t i = 0; format != FN_TRACE_AUTO && i < NREADERS; i++)
+		if (readers[i]->format == format)
+			return readers[i];
+	n = fn_input_need(&t->in, 1);
+	if (!n)
+		return readers[0];
+	while (!(found = detect(t, n)) && n < DETECT_WITHIN) {
+		size_t more = fn_input_need(&t->in, n + 1);
+
+		if (more <= n)
+			break;
+		n = more;
+	}
+	return found;
 }
 
 static int start(struct fn_trace *t, enum fn_trace_format format)
