@@ -31,7 +31,7 @@ static void set_defaults(struct fn_control_conf *conf)
 	set_default(&conf->max_watches, 65536);
 	set_default(&conf->max_queue, 16384);
 	set_default(&conf->max_queue_bytes, 4u << 20);
-	set_default(&conf->max_rate, 20000);
+	set_default(&conf->max_rate, 200000);
 	if (!conf->mask)
 		conf->mask = FN_ALL_EVENTS;
 }

@@ -33,7 +33,8 @@ struct fn_control_conf {
 	/* The path of an object, "" for the root: 0 or -errno. May be NULL: watches by path only.
 	 */
 	int (*path)(void *ctx, const struct fn_object *object, char *buf, size_t size);
-	/* A client's event. May be NULL: nobody may INJECT. */
+	/* A client's event. May be NULL: nobody may INJECT. -EAGAIN when there is no room now: the
+	 * client sends it, and what followed it, again. */
 	int (*inject)(void *ctx, const struct fn_event *ev);
 	const char *server; /* name and version for HELLO, or NULL */
 	uint64_t mask;      /* what the server can tell of; 0: FN_ALL_EVENTS */
@@ -42,7 +43,7 @@ struct fn_control_conf {
 	uint32_t max_watches;     /* of a client: 65536 */
 	uint32_t max_queue;       /* events of a client that wait: 16384 */
 	uint32_t max_queue_bytes; /* 4 MiB */
-	uint32_t max_rate;        /* requests of a client a second: 20000 */
+	uint32_t max_rate;        /* requests of a client a second: 200000 */
 };
 
 int fn_control_new(struct fn_control **ctl, const struct fn_control_conf *conf);

@@ -76,6 +76,7 @@ struct fn_client {
 	bool greeted, ended;
 	struct fn_pending pending[FN_PENDING_MAX];
 	unsigned npending, under_way; /* reads; requests that are not answered yet */
+	bool inject_full;             /* an INJECT of the last write found no room */
 	bool poll_armed;
 	uint64_t poll_handle;
 	double tokens; /* requests that may still come */

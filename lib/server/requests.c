@@ -102,8 +102,10 @@ static int admit(struct fn_client *c, int n)
 	for (int i = 0; i < n && !rc; i++)
 		if (!take_token(c))
 			rc = -EAGAIN;
-	if (!rc)
+	if (!rc) {
 		c->under_way += (unsigned)n;
+		c->inject_full = false;
+	}
 	pthread_mutex_unlock(&c->lock);
 	return rc;
 }
@@ -133,7 +135,8 @@ static bool hand_over(struct fn_client *c, const struct fn1_msg *msg, const uint
 	return room != NULL;
 }
 
-static void take_in(struct fn_client *c, const struct fn1_msg *msg, const uint8_t *p)
+/* False: there was no room for it. */
+static bool take_in(struct fn_client *c, const struct fn1_msg *msg, const uint8_t *p)
 {
 	bool greeted;
 
@@ -145,9 +148,17 @@ static void take_in(struct fn_client *c, const struct fn1_msg *msg, const uint8_
 	else if (!greeted)
 		reply_error(c, msg->unique, -EPROTO);
 	else if (hand_over(c, msg, p))
-		return;
+		return true;
 	else
-		reply_error(c, msg->unique, -EBUSY);
+		return false;
+	done(c);
+	return true;
+}
+
+/* Nothing that follows in the same write may overtake what was refused. */
+static void refuse(struct fn_client *c, const struct fn1_msg *msg)
+{
+	reply_error(c, msg->unique, -EBUSY);
 	done(c);
 }
 
@@ -156,6 +167,7 @@ int fn_client_write(struct fn_client *c, const void *buf, size_t len)
 	const uint8_t *p = buf;
 	struct fn1_msg msg;
 	int n = count_messages(p, len), rc;
+	bool room = true;
 
 	if (n < 0)
 		return n;
@@ -165,8 +177,11 @@ int fn_client_write(struct fn_client *c, const void *buf, size_t len)
 	for (; !fn1_rest_is_filler(p, len); p += msg.len, len -= msg.len) {
 		if (fn1_parse(p, len, &msg))
 			break;
-		if (msg.kind == FN1_REQUEST)
-			take_in(c, &msg, p);
+		if (msg.kind != FN1_REQUEST)
+			continue;
+		room = room && take_in(c, &msg, p);
+		if (!room)
+			refuse(c, &msg);
 	}
 	fn_client_wake(c);
 	return 0;
@@ -257,6 +272,25 @@ static int watch(struct fn_client *c, const struct fn1_msg *msg, struct fn1_watc
 	return watch_set(c, path, len, &w, answer);
 }
 
+/* While there is no room, nothing of the same write goes in: the client sends it again. */
+static int inject_in_order(struct fn_client *c, const struct fn_event *ev)
+{
+	struct fn_control *ctl = c->ctl;
+	bool full;
+	int rc;
+
+	pthread_mutex_lock(&c->lock);
+	full = c->inject_full;
+	pthread_mutex_unlock(&c->lock);
+	rc = full ? -EAGAIN : ctl->conf.inject(ctl->conf.ctx, ev);
+	if (rc != -EAGAIN || full)
+		return rc;
+	pthread_mutex_lock(&c->lock);
+	c->inject_full = true;
+	pthread_mutex_unlock(&c->lock);
+	return rc;
+}
+
 static int inject(struct fn_client *c, const struct fn1_msg *msg)
 {
 	struct fn_control *ctl = c->ctl;
@@ -274,7 +308,7 @@ static int inject(struct fn_client *c, const struct fn1_msg *msg)
 		return -EINVAL;
 	ev.flags = (ev.flags | FN_EV_REMOTE) & ~(uint32_t)(FN_EV_LOCAL | FN_EV_GONE);
 	ev.seq = 0;
-	return ctl->conf.inject(ctl->conf.ctx, &ev);
+	return inject_in_order(c, &ev);
 }
 
 static ssize_t carry_out(struct fn_client *c, const struct fn1_msg *msg, void *buf, size_t size)

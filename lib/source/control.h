@@ -31,6 +31,11 @@ int fn_control_fd(const struct fn_control_file *f);
  * fn_control_read(). 0 or -errno; that of the server, or -ETIMEDOUT. */
 int fn_control_watch(struct fn_control_file *f, struct fn1_watch *watch);
 int fn_control_inject(struct fn_control_file *f, const struct fn_event *ev);
+/* Many at once, in their order: errs[i] becomes 0 or the server's -errno for evs[i]. What the
+ * server has no room for is sent again. 0, or -errno when the connection failed. */
+#define FN_CONTROL_BATCH 64
+int fn_control_inject_many(struct fn_control_file *f, struct fn_event *const *evs, size_t n,
+			   int *errs);
 int fn_control_ping(struct fn_control_file *f);
 
 /* The next event, GONE or OVERFLOW; its strings are valid until the next call. 1, 0: none now,

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-#include "source/control.h"
+#include "source/control_impl.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -14,25 +14,8 @@
 
 #define NAME ".fsnotify"
 #define FUSE_MAGIC 0x65735546
-#define READ_SIZE 65536
-#define ANSWER_MS 10000
 
-struct fn_control_file {
-	int fd;
-	bool paced; /* poll() does not reach the server */
-	char *root, *path;
-	uint64_t unique;
-	struct fn1_hello hello;
-	char server[129];
-	/* What one read brought: buf[at … end). */
-	size_t at, end;
-	uint8_t *buf;
-	/* Notifications that came while an answer was awaited. */
-	uint8_t *kept;
-	size_t kept_at, kept_end, kept_size;
-};
-
-static int64_t now_ms(void)
+int64_t fn_control_now_ms(void)
 {
 	struct timespec ts;
 
@@ -107,14 +90,14 @@ static ssize_t find_root(const char *path)
 	}
 }
 
-static int send_all(struct fn_control_file *f, const void *msg, size_t len)
+int fn_control_send(struct fn_control_file *f, const void *msg, size_t len)
 {
-	int64_t deadline = now_ms() + ANSWER_MS;
+	int64_t deadline = fn_control_now_ms() + ANSWER_MS;
 	ssize_t n;
 
 	/* EAGAIN: faster than the server's limit on requests. */
 	while ((n = pwrite(f->fd, msg, len, 0)) < 0 && (errno == EAGAIN || errno == EINTR)) {
-		if (now_ms() > deadline)
+		if (fn_control_now_ms() > deadline)
 			return -ETIMEDOUT;
 		nanosleep(&(struct timespec){.tv_nsec = 2000000}, NULL);
 	}
@@ -137,7 +120,7 @@ static int fetch(struct fn_control_file *f)
 }
 
 /* The next message that is not filler. 1, 0, or -errno. */
-static int next_message(struct fn_control_file *f, struct fn1_msg *msg, const uint8_t **at)
+int fn_control_next(struct fn_control_file *f, struct fn1_msg *msg, const uint8_t **at)
 {
 	int rc;
 
@@ -158,7 +141,7 @@ static int next_message(struct fn_control_file *f, struct fn1_msg *msg, const ui
 	return rc;
 }
 
-static int keep(struct fn_control_file *f, const uint8_t *p, size_t len)
+int fn_control_keep(struct fn_control_file *f, const uint8_t *p, size_t len)
 {
 	size_t size = f->kept_size ? f->kept_size * 2 : READ_SIZE;
 	uint8_t *more;
@@ -177,10 +160,10 @@ static int keep(struct fn_control_file *f, const uint8_t *p, size_t len)
 	return 0;
 }
 
-static void wait_a_little(const struct fn_control_file *f, int64_t deadline)
+void fn_control_wait(const struct fn_control_file *f, int64_t deadline)
 {
 	struct pollfd p = {.fd = f->fd, .events = POLLIN};
-	int64_t left = deadline - now_ms();
+	int64_t left = deadline - fn_control_now_ms();
 
 	if (f->paced)
 		nanosleep(&(struct timespec){.tv_nsec = 300000}, NULL);
@@ -191,21 +174,21 @@ static void wait_a_little(const struct fn_control_file *f, int64_t deadline)
 /* The answer to unique, in msg, with its body in the read buffer. */
 static int await(struct fn_control_file *f, uint64_t unique, struct fn1_msg *msg)
 {
-	int64_t deadline = now_ms() + ANSWER_MS;
+	int64_t deadline = fn_control_now_ms() + ANSWER_MS;
 	const uint8_t *p;
 	int rc;
 
 	for (;;) {
-		rc = next_message(f, msg, &p);
+		rc = fn_control_next(f, msg, &p);
 		if (rc < 0)
 			return rc;
 		if (rc == 0) {
-			if (now_ms() >= deadline)
+			if (fn_control_now_ms() >= deadline)
 				return -ETIMEDOUT;
-			wait_a_little(f, deadline);
+			fn_control_wait(f, deadline);
 		} else if (msg->kind == FN1_REPLY && msg->unique == unique) {
 			return msg->error;
-		} else if (msg->kind == FN1_NOTIFY && (rc = keep(f, p, msg->len))) {
+		} else if (msg->kind == FN1_NOTIFY && (rc = fn_control_keep(f, p, msg->len))) {
 			return rc;
 		}
 	}
@@ -213,7 +196,7 @@ static int await(struct fn_control_file *f, uint64_t unique, struct fn1_msg *msg
 
 static int ask(struct fn_control_file *f, const void *buf, ssize_t n, struct fn1_msg *msg)
 {
-	int rc = n < 0 ? (int)n : send_all(f, buf, (size_t)n);
+	int rc = n < 0 ? (int)n : fn_control_send(f, buf, (size_t)n);
 
 	return rc ? rc : await(f, f->unique, msg);
 }
@@ -399,7 +382,7 @@ int fn_control_read(struct fn_control_file *f, struct fn_event *ev)
 	for (;;) {
 		rc = next_kept(f, &msg);
 		if (rc == 0)
-			rc = next_message(f, &msg, &p);
+			rc = fn_control_next(f, &msg, &p);
 		if (rc <= 0)
 			return rc;
 		if (is_event(&msg))

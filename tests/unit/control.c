@@ -83,9 +83,15 @@ static int fake_path(void *ctx, const struct fn_object *o, char *buf, size_t siz
 	return 0;
 }
 
+static unsigned inject_room = 1000000; /* so many, then none for one call */
+
 static int fake_inject(void *ctx, const struct fn_event *ev)
 {
 	(void)ctx;
+	if (!inject_room--) {
+		inject_room = 1000000;
+		return -EAGAIN;
+	}
 	injected = *ev;
 	snprintf(injected_path, sizeof(injected_path), "%.*s", (int)ev->path.len, ev->path.data);
 	return 0;
@@ -655,6 +661,37 @@ static void inject_needs_the_owner(void)
 	finish(ctl);
 }
 
+/* What has to be sent again takes what followed it along. */
+static void injections_keep_their_order(void)
+{
+	struct fn_control *ctl = start(0, 0, 0);
+	uint64_t owner = client(ctl, 1000, FN1_HELLO_SHORT);
+	_Alignas(8) uint8_t buf[1024];
+	struct fn_event ev = {.mask = FN_CREATE, .path = STR("dir/n"), .name = STR("n")};
+	static const int want[] = {0, -EAGAIN, -EAGAIN};
+	const uint8_t *p;
+	size_t len, n = 0;
+	int error;
+
+	for (uint64_t i = 0; i < 3; i++)
+		n += (size_t)fn1_put_inject(buf + n, sizeof(buf) - n, i + 1, &ev);
+	inject_room = 1;
+	CHECK_INT(write_to(ctl, owner, buf, n), 0);
+	p = read_from(ctl, owner, 4096, 0, &len, &error);
+	for (size_t i = 0; i < 3; i++) {
+		struct fn1_msg msg;
+
+		CHECK(p && !fn1_parse(p, len, &msg));
+		CHECK_INT(msg.error, want[i]);
+		p += msg.len;
+		len -= msg.len;
+	}
+	CHECK_INT(write_to(ctl, owner, buf, n), 0);
+	p = read_from(ctl, owner, 4096, 0, &len, &error);
+	CHECK(p && !fn_get_u32(p + 4, false));
+	finish(ctl);
+}
+
 static void limits_hold(void)
 {
 	struct fn_control *ctl = start(0, 0, 50);
@@ -744,6 +781,7 @@ static const struct unit_test tests[] = {
 	{"watches that cannot be", bad_watches},
 	{"the accepted mask comes back", masks_are_cut_to_what_is_supported},
 	{"INJECT needs the owner of the mount", inject_needs_the_owner},
+	{"injections keep their order when there is no room", injections_keep_their_order},
 	{"limits on requests and on clients", limits_hold},
 	{"hostile writes", hostile_writes},
 	{"close ends the client", close_ends_the_client},

@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Inside of a control file's client. */
+#ifndef FN_SOURCE_CONTROL_IMPL_H
+#define FN_SOURCE_CONTROL_IMPL_H
+
+#include "source/control.h"
+
+#define READ_SIZE 65536
+#define ANSWER_MS 10000
+
+struct fn_control_file {
+	int fd;
+	bool paced; /* poll() does not reach the server */
+	char *root, *path;
+	uint64_t unique;
+	struct fn1_hello hello;
+	char server[129];
+	/* What one read brought: buf[at … end). */
+	size_t at, end;
+	uint8_t *buf;
+	/* Notifications that came while an answer was awaited. */
+	uint8_t *kept;
+	size_t kept_at, kept_end, kept_size;
+};
+
+int64_t fn_control_now_ms(void);
+int fn_control_send(struct fn_control_file *f, const void *msg, size_t len);
+/* The next message that is not filler. 1, 0, or -errno. */
+int fn_control_next(struct fn_control_file *f, struct fn1_msg *msg, const uint8_t **at);
+/* For fn_control_read(), later. */
+int fn_control_keep(struct fn_control_file *f, const uint8_t *p, size_t len);
+/* Until there may be something to read. */
+void fn_control_wait(const struct fn_control_file *f, int64_t deadline);
+
+#endif
