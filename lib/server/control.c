@@ -294,6 +294,8 @@ void fn_control_free(struct fn_control *ctl)
 	pthread_mutex_unlock(&ctl->lock);
 	if (ctl->started)
 		pthread_join(ctl->thread, NULL);
+	if (ctl->clients && ctl->batch)
+		fn_control_run(ctl); /* what was left, such as the end of the mount */
 	for (unsigned i = 0; ctl->clients && i < ctl->conf.max_clients; i++)
 		if (ctl->clients[i])
 			fn_client_put(ctl->clients[i]);

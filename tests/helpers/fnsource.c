@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* fnsource fanotify|inotify|local [-w] [-q] ROOT…: print what a source says, one line an event,
- * "ready" first. -q: only count. Ends at the end of its standard input. */
+/* fnsource fanotify|inotify|control|local [-w] [-q] ROOT…: print what a source says, one line an
+ * event, "ready" first. -q: only count. Ends at the end of its standard input. */
 #include <errno.h>
 #include <poll.h>
 #include <stdio.h>
@@ -55,6 +55,7 @@ int main(int argc, char **argv)
 	opts.nroots = (size_t)(argc - i);
 	rc = (argv[1][0] == 'f'   ? fn_source_fanotify
 	      : argv[1][0] == 'i' ? fn_source_inotify
+	      : argv[1][0] == 'c' ? fn_source_control
 				  : fn_source_local)(&src, &opts, &bad);
 	if (rc) {
 		fprintf(stderr, "fnsource: %s: %s\n", bad >= 0 ? opts.roots[bad] : "-",
