@@ -101,6 +101,8 @@ static struct fn_server *new_server(struct fuse_session *se, const struct fn_ser
 		srv->hooks = *opts->hooks;
 	srv->hooks_ctx = opts->hooks_ctx;
 	srv->mask = opts->mask ? opts->mask : FN_CHANGE_EVENTS;
+	srv->init.want = opts->init_flags;
+	srv->init.max_stack_depth = opts->max_stack_depth;
 	fn_track_init(&srv->track);
 	pthread_mutex_init(&srv->op_lock, NULL);
 	pthread_mutex_init(&srv->inject_lock, NULL);
@@ -234,6 +236,11 @@ void fn_server_detach(struct fn_server *srv)
 	end_replay(srv);
 	fn_io_detach(srv);
 	free_server(srv);
+}
+
+uint64_t fn_server_init_flags(const struct fn_server *srv)
+{
+	return srv->init.negotiated;
 }
 
 void fn_server_stats(const struct fn_server *srv, struct fn_server_stats *st)

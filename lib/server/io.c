@@ -256,6 +256,7 @@ static ssize_t io_read(struct fn_server *srv, int fd, void *buf, size_t size)
 		/* libfuse cancels threads that wait; one that holds a request has to answer it. */
 		pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &state);
 		msg.len = (size_t)res;
+		fn_init_flags_request(&srv->init, buf, msg.len);
 		pass = fn_io_request(srv, fd, &msg);
 		pthread_setcancelstate(state, NULL);
 		if (pass)
@@ -295,6 +296,7 @@ static ssize_t io_writev(struct fn_server *srv, int fd, struct iovec *iov, int c
 
 	if (!srv || !fn_iov_read(iov, count, 0, &out, sizeof(out)) || !out.unique)
 		return writev(fd, iov, count);
+	fn_init_flags_reply(&srv->init, iov, count);
 	if (atomic_load(&srv->awaited) == out.unique &&
 	    awaited_reply(srv, out.unique, iov, count, &reply)) {
 		own = (struct iovec){reply.buf, reply.len};

@@ -37,6 +37,10 @@ struct fn_server_opts {
 	size_t queue_max; /* events waiting for replay; 0: a sane default */
 	uint64_t mask;    /* events replayed; 0: FN_CHANGE_EVENTS */
 	bool no_control;  /* do not show the control file */
+	/* INIT flags (bits of flags2 from 32 on) that this server's libfuse does not know: added
+	 * to its reply where the kernel offers them. */
+	uint64_t init_flags;
+	uint32_t max_stack_depth; /* with FUSE_PASSTHROUGH */
 	/* The server resolves paths from names it remembers (libfuse's high-level API): UNLINK,
 	 * RMDIR and RENAME of the replay thread go to it, and its operations have to leave the
 	 * store alone for that thread (fn_server_is_replay() in server/reserved.h). */
@@ -48,6 +52,9 @@ int fn_server_attach(struct fn_server **srv, struct fuse_session *se,
 		     const struct fn_server_opts *opts);
 /* After the loop. Ends the threads, frees everything. NULL is allowed. */
 void fn_server_detach(struct fn_server *srv);
+
+/* The INIT flags agreed on; 0 until INIT has been answered. */
+uint64_t fn_server_init_flags(const struct fn_server *srv);
 
 /* A remote change happened. Any thread; never blocks; takes a copy. parent/object are those of
  * the backing store (handle) or of the mount (node), or paths relative to the mount are given.

@@ -8,6 +8,7 @@
 
 #include "replay/msg.h"
 #include "replay/replay.h"
+#include "server/init_flags.h"
 #include "server/reserved.h"
 #include "server/server.h"
 
@@ -40,6 +41,7 @@ struct fn_server {
 	void *hooks_ctx;
 	uint64_t mask;
 	char *mountpoint;
+	struct fn_init_flags init;
 	struct fn_nodes *nodes;
 	struct fn_track track;
 	struct fn_replay *replay;

@@ -1,0 +1,160 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Where this mount's events come from, and what the server may ask about its nodes. */
+#include "fnmount.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/vfs.h>
+#include <linux/magic.h>
+#include <unistd.h>
+
+#include "common/cmd.h"
+
+static const uint32_t remote_magic[] = {
+	FUSE_SUPER_MAGIC, NFS_SUPER_MAGIC, SMB_SUPER_MAGIC, CIFS_SUPER_MAGIC,
+	SMB2_SUPER_MAGIC, V9FS_MAGIC,      AFS_SUPER_MAGIC, CEPH_SUPER_MAGIC,
+	CODA_SUPER_MAGIC, 0x0bd00bd0, /* Lustre */
+};
+
+static bool is_local(const char *path)
+{
+	struct statfs fs;
+
+	if (statfs(path, &fs))
+		return false;
+	for (size_t i = 0; i < sizeof(remote_magic) / sizeof(remote_magic[0]); i++)
+		if ((uint32_t)fs.f_type == remote_magic[i])
+			return false;
+	return true;
+}
+
+static int open_kind(struct fnmount *m, const char *kind)
+{
+	static const struct {
+		const char *name;
+		int (*open)(struct fn_source **src, const struct fn_source_opts *opts, int *bad);
+	} kinds[] = {
+		{"control", fn_source_control},
+		{"fanotify", fn_source_fanotify},
+		{"inotify", fn_source_inotify},
+		{"local", fn_source_local},
+	};
+	const char *root = m->backing;
+	const struct fn_source_opts opts = {
+		.mask = FN_CHANGE_EVENTS,
+		.flags = FN_SOURCE_RECURSIVE | FN_SOURCE_WHOLE_FS | FN_SOURCE_NO_SELF |
+			 FN_SOURCE_MODE,
+		.roots = &root,
+		.nroots = 1,
+	};
+
+	for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++)
+		if (!strcmp(kinds[i].name, kind))
+			return kinds[i].open(&m->source, &opts, NULL);
+	return -EINVAL;
+}
+
+/* The control file of the mount below, if it has one; else what the kernel sees itself. */
+static int open_auto(struct fnmount *m)
+{
+	int r = open_kind(m, "control");
+
+	if (r != -EOPNOTSUPP)
+		return r;
+	if (is_local(m->backing))
+		return open_kind(m, "local");
+	return fn_fail(FN_EXIT_UNSUPPORTED,
+		       "%s: not a local file system, and it has no control file: who changes it "
+		       "elsewhere is not seen here; name a source with --events, or --events=none",
+		       m->config.backing);
+}
+
+static int hook_find(void *ctx, const struct fn_object *backing, struct fn_object *node)
+{
+	struct fnmount *m = ctx;
+	uint64_t nodeid;
+
+	if (!(backing->has & FN_OBJ_HANDLE))
+		return -ENODATA;
+	nodeid = inode_of_object(&m->inodes, backing);
+	if (!nodeid)
+		return -ENOENT;
+	fn_object_clear(node);
+	fn_object_set_node(node, nodeid, nodeid == FUSE_ROOT_ID ? 0 : 1);
+	return 0;
+}
+
+/* Where a held directory is now, relative to the mount. */
+static int path_of(const struct fnmount *m, int fd, char *buf, size_t size)
+{
+	char full[8192];
+	struct proc_path p;
+	struct stat st;
+	size_t n = strlen(m->backing);
+	ssize_t len = readlink(proc_path(&p, fd), full, sizeof(full) - 1);
+
+	if (len < 0)
+		return -errno;
+	full[len] = '\0';
+	if (fstat(fd, &st) || !st.st_nlink || strncmp(full, m->backing, n))
+		return -ENOENT;
+	if (full[n] && full[n] != '/' && n > 1)
+		return -ENOENT;
+	len -= (ssize_t)n;
+	memmove(full, full + n + (full[n] == '/'), (size_t)len);
+	if (strlen(full) >= size)
+		return -ENAMETOOLONG;
+	strcpy(buf, full);
+	return 0;
+}
+
+static int hook_path(void *ctx, uint64_t nodeid, char *buf, size_t size)
+{
+	struct fnmount *m = ctx;
+	struct inode *i = inode_get(&m->inodes, nodeid);
+	int fd = i ? inode_fd(&m->inodes, i) : -ENOENT;
+	int r = fd < 0 ? fd : path_of(m, fd, buf, size);
+
+	inode_put(&m->inodes, i);
+	return r;
+}
+
+static int hook_passthrough(void *ctx, uint64_t nodeid, int32_t *backing_id)
+{
+	struct fnmount *m = ctx;
+	struct inode *i = inode_get(&m->inodes, nodeid);
+
+	*backing_id = i ? backing_current(m, i) : 0;
+	inode_put(&m->inodes, i);
+	return *backing_id > 0 ? 0 : -ENOENT;
+}
+
+const struct fn_server_hooks *events_hooks(void)
+{
+	static const struct fn_server_hooks hooks = {
+		.find = hook_find, .path = hook_path, .passthrough = hook_passthrough};
+
+	return &hooks;
+}
+
+int events_open(struct fnmount *m)
+{
+	int r = 0;
+
+	if (!strcmp(m->events, "auto"))
+		r = open_auto(m);
+	else if (strcmp(m->events, "none"))
+		r = open_kind(m, m->events);
+	if (r < 0)
+		return fn_fail(FN_EXIT_FAIL, "%s: --events=%s: %s", m->config.backing, m->events,
+			       strerror(-r));
+	m->coherent = m->source != NULL;
+	return r;
+}
+
+int events_follow(struct fnmount *m)
+{
+	return m->source ? fn_server_follow(m->server, m->source) : 0;
+}

@@ -1,0 +1,334 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/xattr.h>
+#include <unistd.h>
+
+#include "common/cmd.h"
+#include "fnmount.h"
+#include "options.h"
+#include "setup.h"
+
+#define TIMEOUT_TOLD 86400.0 /* every remote change is told: nothing gets old */
+#define TIMEOUT_UNTOLD 1.0
+
+static int add_mount_options(struct config *c, const char *value)
+{
+	char *joined;
+	int n = c->mount_options ? asprintf(&joined, "%s,%s", c->mount_options, value)
+				 : asprintf(&joined, "%s", value);
+
+	if (n < 0)
+		return fn_fail(FN_EXIT_FAIL, "out of memory");
+	free(c->mount_options);
+	c->mount_options = joined;
+	return 0;
+}
+
+static int set_timeout(struct config *c, const char *value)
+{
+	int64_t ns;
+
+	if (fn_parse_duration("timeout", value, &ns))
+		return FN_EXIT_USAGE;
+	c->timeout = (double)ns / 1e9;
+	return 0;
+}
+
+static int set_number(const char *name, const char *value, uint64_t min, uint64_t max, uint64_t *n)
+{
+	return fn_parse_u64(name, value, min, max, n) ? FN_EXIT_USAGE : 0;
+}
+
+static int set_option(int id, const char *value, void *arg)
+{
+	struct config *c = arg;
+	uint64_t n;
+	int r = 0;
+
+	switch (id) {
+	case OPT_FOREGROUND:
+		c->foreground = true;
+		break;
+	case OPT_MOUNT:
+		return add_mount_options(c, value);
+	case OPT_EVENTS:
+		free(c->events);
+		c->events = strdup(value);
+		return c->events ? 0 : fn_fail(FN_EXIT_FAIL, "out of memory");
+	case OPT_TIMEOUT:
+		return set_timeout(c, value);
+	case OPT_THREADS:
+		r = set_number("threads", value, 1, 1000, &n);
+		if (!r)
+			c->threads = (unsigned)n;
+		break;
+	case OPT_SINGLE:
+		c->single = true;
+		break;
+	case OPT_WRITEBACK:
+		c->writeback = true;
+		break;
+	case OPT_NO_PASSTHROUGH:
+		c->no_passthrough = true;
+		break;
+	case OPT_NO_CONTROL:
+		c->no_control = true;
+		break;
+	case OPT_READY_FD:
+		r = set_number("ready-fd", value, 0, 1 << 20, &n);
+		if (!r)
+			c->ready_fd = (int)n;
+		break;
+	case OPT_STATS:
+		c->stats = true;
+		break;
+	}
+	return r;
+}
+
+static void want(struct fuse_conn_info *conn, unsigned cap, bool on)
+{
+	if (on)
+		conn->want |= conn->capable & cap;
+	else
+		conn->want &= ~cap;
+}
+
+static void op_init(void *userdata, struct fuse_conn_info *conn)
+{
+	struct fnmount *m = userdata;
+
+	/* The backing store clears set-id bits by itself (cred.c); FUSE_HANDLE_KILLPRIV_V2 is
+	 * asked for beside libfuse, which does not know it. */
+	want(conn, FUSE_CAP_HANDLE_KILLPRIV, false);
+	m->acl = m->acl && conn->capable & FUSE_CAP_POSIX_ACL;
+	want(conn, FUSE_CAP_POSIX_ACL, m->acl);
+	want(conn, FUSE_CAP_DONT_MASK, m->acl);
+	want(conn, FUSE_CAP_WRITEBACK_CACHE, m->config.writeback);
+	want(conn, FUSE_CAP_CACHE_SYMLINKS, m->coherent);
+	want(conn, FUSE_CAP_READDIRPLUS | FUSE_CAP_READDIRPLUS_AUTO, true);
+	want(conn, FUSE_CAP_SPLICE_WRITE | FUSE_CAP_SPLICE_MOVE | FUSE_CAP_SPLICE_READ, true);
+	conn->max_background = 64;
+	setup_ready(m);
+}
+
+static const struct fuse_lowlevel_ops *operations(void)
+{
+	static struct fuse_lowlevel_ops ops;
+
+	ops.init = op_init;
+	ops_name(&ops);
+	ops_attr(&ops);
+	ops_file(&ops);
+	ops_dir(&ops);
+	return &ops;
+}
+
+/* The name of the source in mountinfo: commas separate libfuse's options. */
+static char *escaped(const char *path)
+{
+	char *out = malloc(2 * strlen(path) + 1), *p = out;
+
+	for (; out && *path; path++) {
+		if (*path == ',' || *path == '\\')
+			*p++ = '\\';
+		*p++ = *path;
+	}
+	if (out)
+		*p = '\0';
+	return out;
+}
+
+static int new_session(struct fnmount *m)
+{
+	struct fuse_args args = FUSE_ARGS_INIT(0, NULL);
+	char *name = escaped(m->backing), *options = NULL;
+	int r = -1;
+
+	if (name &&
+	    asprintf(&options, "default_permissions,subtype=fnmount,fsname=%s%s%s%s", name,
+		     geteuid() == 0 ? ",allow_other" : "", m->config.mount_options ? "," : "",
+		     m->config.mount_options ? m->config.mount_options : "") >= 0)
+		r = 0;
+	if (r || fuse_opt_add_arg(&args, "fnmount") || fuse_opt_add_arg(&args, "-o") ||
+	    fuse_opt_add_arg(&args, options))
+		r = fn_fail(FN_EXIT_FAIL, "out of memory");
+	else
+		m->session =
+			fuse_session_new(&args, operations(), sizeof(struct fuse_lowlevel_ops), m);
+	if (!r && !m->session)
+		r = FN_EXIT_USAGE; /* libfuse has named the option it does not know */
+	fuse_opt_free_args(&args);
+	free(options);
+	free(name);
+	return r;
+}
+
+static void release_inode(void *arg, struct inode *i)
+{
+	while (i->owners) {
+		struct posix_owner *o = i->owners;
+
+		i->owners = o->next;
+		close(o->fd);
+		free(o);
+	}
+	backing_forget(arg, i);
+}
+
+static int open_backing(struct fnmount *m)
+{
+	size_t limit = setup_descriptors();
+	int fd = open(m->backing, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	int r = fd < 0 ? -errno : table_init(&m->inodes, fd, limit / 2);
+
+	m->inodes.release = release_inode;
+	m->inodes.release_arg = m;
+	if (!r)
+		r = locks_start(m);
+	if (!r)
+		r = cred_init(m);
+	if (r)
+		return fn_fail(FN_EXIT_FAIL, "%s: %s", m->config.backing, strerror(-r));
+	m->acl = getxattr(m->backing, "system.posix_acl_access", NULL, 0) >= 0 ||
+		 errno != EOPNOTSUPP;
+	umask(0);
+	return 0;
+}
+
+static void set_timeouts(struct fnmount *m)
+{
+	m->timeout = m->config.timeout;
+	if (m->timeout < 0)
+		m->timeout = m->coherent ? TIMEOUT_TOLD : TIMEOUT_UNTOLD;
+	m->negative = m->coherent ? m->timeout : 0;
+}
+
+static int attach(struct fnmount *m)
+{
+	const struct fn_server_opts opts = {.mountpoint = m->mountpoint,
+					    .hooks = events_hooks(),
+					    .hooks_ctx = m,
+					    .no_control = m->config.no_control,
+					    .init_flags = passthrough_init_flags(m),
+					    .max_stack_depth = passthrough_stack_depth(m)};
+	int r = fn_server_attach(&m->server, m->session, &opts);
+
+	if (!r)
+		r = events_follow(m);
+	return r ? fn_fail(FN_EXIT_FAIL, "%s: %s", m->config.mountpoint, strerror(-r)) : 0;
+}
+
+static int loop(struct fnmount *m)
+{
+	struct fuse_loop_config *config;
+	int r;
+
+	if (m->config.single)
+		return fuse_session_loop(m->session);
+	config = fuse_loop_cfg_create();
+	if (!config)
+		return -ENOMEM;
+	fuse_loop_cfg_set_clone_fd(config, 1);
+	fuse_loop_cfg_set_max_threads(config, m->config.threads);
+	r = fuse_session_loop_mt(m->session, config);
+	fuse_loop_cfg_destroy(config);
+	return r;
+}
+
+static void print_stats(const struct fnmount *m)
+{
+	struct fn_server_stats s;
+
+	fn_server_stats(m->server, &s);
+	fprintf(stderr,
+		"pushed %" PRIu64 " replayed %" PRIu64 " unheld %" PRIu64 " coalesced %" PRIu64
+		" malformed %" PRIu64 " stale %" PRIu64 " failed %" PRIu64 " lost %" PRIu64 "\n",
+		s.pushed, s.replayed, s.unheld, s.coalesced, s.malformed, s.stale, s.failed, s.lost);
+}
+
+/* From the mounting on: what is begun is taken back in reverse. */
+static int serve(struct fnmount *m)
+{
+	int r;
+
+	if (fuse_session_mount(m->session, m->mountpoint))
+		return FN_EXIT_FAIL; /* libfuse or fusermount3 has said why */
+	fuse_set_signal_handlers(m->session);
+	signal(SIGPIPE, SIG_IGN);
+	r = attach(m);
+	if (!r && chdir("/"))
+		r = fn_fail(FN_EXIT_FAIL, "/: %s", strerror(errno));
+	if (!r) {
+		r = loop(m);
+		if (m->config.stats)
+			print_stats(m);
+		r = r < 0 ? fn_fail(FN_EXIT_FAIL, "%s: %s", m->mountpoint, strerror(-r)) : 0;
+	}
+	fn_server_detach(m->server);
+	locks_stop(m);
+	fuse_remove_signal_handlers(m->session);
+	fuse_session_unmount(m->session);
+	return r;
+}
+
+static int run(struct fnmount *m)
+{
+	int r = open_backing(m);
+
+	if (!r)
+		r = new_session(m);
+	if (!r)
+		r = events_open(m);
+	if (r)
+		return r;
+	set_timeouts(m);
+	r = serve(m);
+	fuse_session_destroy(m->session);
+	m->session = NULL;
+	table_free(&m->inodes);
+	return r;
+}
+
+static int mount_it(struct config *config, char **operands)
+{
+	struct fnmount m = {.config = *config, .ready_pipe = -1};
+	bool parent = false;
+	int r;
+
+	if (!operands || !operands[0] || !operands[1] || operands[2])
+		return fn_usage("needs BACKING and MOUNTPOINT");
+	m.config.backing = operands[0];
+	m.config.mountpoint = operands[1];
+	m.events = config->events ? config->events : "auto";
+	pthread_mutex_init(&m.backing_lock, NULL);
+	r = setup_paths(&m);
+	if (!r)
+		r = setup_background(&m, &parent);
+	if (!r && !parent)
+		r = run(&m);
+	free(m.backing);
+	free(m.mountpoint);
+	return r;
+}
+
+int main(int argc, char **argv)
+{
+	struct config config = {.timeout = -1, .ready_fd = -1, .threads = 10};
+	char **operands = NULL;
+	int status = 0;
+
+	if (!fn_options_parse(&fnmount_command, argc, argv, set_option, &config, &operands,
+			      &status))
+		status = mount_it(&config, operands);
+	fn_operands_free(operands);
+	free(config.mount_options);
+	free(config.events);
+	return status;
+}
