@@ -71,7 +71,13 @@ static int open_handle(struct fn_replay *r, uint64_t nodeid, uint64_t generation
 	u.h.handle_type = FN_HANDLE_FUSE;
 	if (fn_object_to_fuse_handle(&o, u.h.f_handle))
 		return -EINVAL;
-	fd = open_by_handle_at(r->mount_fd, &u.h, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	/* It takes no O_PATH descriptor to tell the mount by, but the working directory will do. */
+	if (!r->in_mount && fchdir(r->mount_fd))
+		return -errno;
+	r->in_mount = true;
+	fd = open_by_handle_at(AT_FDCWD, &u.h, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	if (fd < 0 && errno == EPERM)
+		r->no_handles = true;
 	return fd < 0 ? -errno : fd;
 }
 
@@ -105,7 +111,7 @@ int fn_replay_dir(struct fn_replay *r, uint64_t nodeid)
 		return r->dir_fd;
 	if (fn_nodes_get(r->conf.nodes, nodeid, &entry))
 		return -ESTALE;
-	fd = open_handle(r, nodeid, entry.generation);
+	fd = r->no_handles ? -EPERM : open_handle(r, nodeid, entry.generation);
 	if (fd < 0)
 		fd = open_path(r, nodeid);
 	if (fd < 0)
@@ -137,6 +143,8 @@ void fn_replay_close_dir(struct fn_replay *r)
 void fn_replay_close(struct fn_replay *r)
 {
 	fn_replay_close_dir(r);
+	if (r->in_mount && !chdir("/"))
+		r->in_mount = false;
 	if (r->limbo_fd >= 0)
 		close(r->limbo_fd);
 	if (r->mount_fd >= 0)

@@ -57,12 +57,12 @@ static void unpin(struct fn_replay *r, uint64_t nodeid)
 static void fill_entry(struct fn_replay *r, struct fn_place *place, uint64_t object)
 {
 	struct fn_nodes *nodes = r->conf.nodes;
-	uint64_t nodeid = place->parent;
+	uint64_t nodeid = place->parent, bound = 0;
 
 	place->entry.nodeid = 0;
 	if (place->len) {
 		fn_nodes_child(nodes, place->parent, place->name, place->len, &place->entry);
-		nodeid = place->entry.nodeid;
+		nodeid = bound = place->entry.nodeid;
 	}
 	/* A made-up entry stands for an object that the kernel cannot know. */
 	if (object == FN_ITEM_UNHELD)
@@ -72,6 +72,7 @@ static void fill_entry(struct fn_replay *r, struct fn_place *place, uint64_t obj
 	place->entry.nodeid = 0;
 	if (nodeid && !fn_nodes_pin(nodes, nodeid, &place->entry))
 		place->pinned = nodeid;
+	place->bound = bound && place->entry.nodeid == bound;
 }
 
 static void init_op(struct fn_replay *r, struct fn_shim_op *op, const struct fn_item *item)
@@ -83,6 +84,7 @@ static void init_op(struct fn_replay *r, struct fn_shim_op *op, const struct fn_
 	op->at.len = item->name_len;
 	op->mode = item->mask & FN_ISDIR ? S_IFDIR : item->mode & S_IFMT;
 	op->forward = r->conf.forward;
+	op->by_identity = r->by_identity;
 	op->fh = r->conf.fh;
 	op->made_up = r->made_up;
 	r->made_up += 2;
@@ -159,8 +161,10 @@ static int replay_delete(struct fn_replay *r, const struct fn_item *item, struct
 		return -EALREADY;
 	if (!op->mode && op->at.entry.nodeid)
 		op->mode = op->at.entry.attr.mode & S_IFMT;
-	if (op->mode && S_ISDIR(op->mode) != S_ISDIR(op->at.entry.attr.mode))
+	if (op->mode && S_ISDIR(op->mode) != S_ISDIR(op->at.entry.attr.mode)) {
 		op->at.entry.nodeid = 0;
+		op->at.bound = false;
+	}
 	nodeid = op->at.entry.nodeid;
 	begin(r, op);
 	res = end(r, unlinkat(dir, op->at.name, S_ISDIR(op->mode) ? AT_REMOVEDIR : 0));
@@ -202,6 +206,8 @@ static void moved(struct fn_replay *r, const struct fn_item *item, const struct 
 	struct fn_nodes *nodes = r->conf.nodes;
 	uint64_t target = op->at.entry.nodeid;
 
+	/* Seen once, the retry that gives the moved name no validity can be saved. */
+	r->by_identity = (r->by_identity || op->moved_alive) && !op->moved_dead;
 	if (op->kind == FN_OP_EXCHANGE && op->forwarded)
 		return;
 	if (op->kind == FN_OP_EXCHANGE) {

@@ -4,9 +4,10 @@
  * mount. It serves no requests, nobody waits for it, and it keeps nothing of the mount open while
  * it is idle, so the mount can always be unmounted.
  *
- * It has a descriptor table of its own, without /dev/fuse in it. When the server is killed, its
- * other threads close the connection; that ends the request this one waits for. In a shared table
- * the thread would keep alive the very connection that it hangs on.
+ * It works in a process of its own that shares the server's memory but neither its descriptors
+ * nor its end. When the server is killed or dumps core, its threads have to end before the kernel
+ * closes /dev/fuse, and only that ends the request which the replay waits for: as one of these
+ * threads, or with /dev/fuse open, it would keep alive the very connection that it hangs on.
  */
 #ifndef FN_REPLAY_REPLAY_H
 #define FN_REPLAY_REPLAY_H

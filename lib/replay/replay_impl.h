@@ -17,6 +17,8 @@ struct fn_replay {
 	char *mountpoint, *probe, *limbo;
 	struct fn_queue *queue;
 	pthread_t thread;
+	char *stack;          /* of the process that works for it */
+	pid_t pid;            /* the server's */
 	pthread_mutex_t lock; /* of ready */
 	pthread_cond_t changed;
 	bool ready, joined;
@@ -30,6 +32,9 @@ struct fn_replay {
 	int dir_fd;   /* the directory last opened, -1 */
 	uint64_t dir_node;
 	int limbo_fd;
+	bool in_mount;    /* the working directory is the mount's root */
+	bool no_handles;  /* not privileged to open by handle */
+	bool by_identity; /* the server's nodes outlast their names */
 	dev_t dev;
 	uint64_t made_up; /* the next node id for something made up */
 	uint64_t gone[FN_GONE_SLOTS];

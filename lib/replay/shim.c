@@ -194,8 +194,21 @@ static bool look_again(struct fn_shim_op *op, const struct fn_place *place)
 	return true;
 }
 
-static enum fn_verdict on_unlink(struct fn_shim_op *op, const struct fn_msg *msg,
-				 struct fn_reply *reply)
+/* The kernel used a cached name, and it is the right one. If the server says that no link is
+ * left, the kernel's own count may drop as well, and the LOOKUP is saved. */
+static bool ask_links(struct fn_shim_op *op, struct fn_msg *msg)
+{
+	const struct fuse_in_header *in = (const void *)msg->buf;
+
+	if (op->at.seen || op->retried || !op->at.bound || op->forward ||
+	    fn_node_made_up(op->at.entry.nodeid) ||
+	    !fn_msg_to_getattr(msg, op->at.entry.nodeid, NULL))
+		return false;
+	await(op, in, FN_AWAIT_LINKS, &op->at);
+	return true;
+}
+
+static enum fn_verdict on_unlink(struct fn_shim_op *op, struct fn_msg *msg, struct fn_reply *reply)
 {
 	const struct fuse_in_header *in = (const void *)msg->buf;
 	size_t len;
@@ -203,6 +216,8 @@ static enum fn_verdict on_unlink(struct fn_shim_op *op, const struct fn_msg *msg
 
 	if (op->kind != FN_OP_DELETE || !is_place(&op->at, in->nodeid, name, len))
 		return FN_PASS;
+	if (ask_links(op, msg))
+		return FN_REWRITTEN;
 	if (look_again(op, &op->at))
 		return fn_reply_error(reply, in->unique, -ESTALE);
 	op->forwarded = op->forward;
@@ -223,7 +238,7 @@ static enum fn_verdict on_rename(struct fn_shim_op *op, const struct fn_msg *msg
 	if (!newdir || !is_place(&op->old, in->nodeid, name, len) ||
 	    !is_place(&op->at, *newdir, new_name, new_len))
 		return FN_PASS;
-	if (look_again(op, &op->old))
+	if (!(op->by_identity && op->old.bound && op->at.seen) && look_again(op, &op->old))
 		return fn_reply_error(reply, in->unique, -ESTALE);
 	op->forwarded = op->forward && !fn_node_reserved(in->nodeid) && !fn_node_reserved(*newdir);
 	return op->forwarded ? FN_PASS : fn_reply_error(reply, in->unique, 0);

@@ -36,6 +36,7 @@ struct fn_place {
 	struct fn_entry entry; /* nodeid 0: not known */
 	uint64_t pinned;       /* the caller's */
 	bool seen;             /* its LOOKUP has come in this operation */
+	bool bound;            /* the name itself is known to be entry */
 	bool elsewhere;        /* entry was found under the other name of a rename */
 };
 
@@ -46,6 +47,7 @@ enum fn_await {
 	FN_AWAIT_FOUND,   /* LOOKUP of the name of ATTR or OPEN, as it came */
 	FN_AWAIT_CREATED, /* LOOKUP in place of MKNOD, MKDIR, SYMLINK, LINK */
 	FN_AWAIT_ATTR,    /* GETATTR in place of SETATTR */
+	FN_AWAIT_LINKS,   /* GETATTR in place of UNLINK, RMDIR */
 	FN_AWAIT_REFRESH, /* GETATTR that is to empty the page cache */
 };
 
@@ -57,6 +59,7 @@ struct fn_shim_op {
 	uint32_t mode;       /* type of the object (S_IFMT), 0 if not known */
 	bool mode_guessed;   /* CREATE: do not insist on it */
 	bool forward;        /* the server follows names itself: UNLINK, RMDIR, RENAME go to it */
+	bool by_identity;    /* a node stays itself when its name changes */
 	bool refresh;        /* the next GETATTR is for FN_AWAIT_REFRESH */
 	uint64_t made_up;    /* node id for an entry made up; this + 1 is free, too */
 	uint64_t fh;         /* what OPEN is answered with */
@@ -69,6 +72,8 @@ struct fn_shim_op {
 	struct fn_place *await_place;
 	bool retried;        /* ESTALE was answered to have the names looked up again */
 	bool forwarded;      /* the server does the names itself, and its reply is tracked */
+	bool moved_alive;    /* RENAME: the server knew the node under its old name */
+	bool moved_dead;     /* RENAME: it did not */
 	bool made;           /* something had to be made up: the object is gone */
 	uint32_t found_mode; /* CREATE: the type was another one, 0: it was not */
 };

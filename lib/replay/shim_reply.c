@@ -37,6 +37,8 @@ static enum fn_verdict entry_reply(struct fn_shim_op *op, const struct fuse_attr
 	struct fn_place *place = op->await_place;
 	struct fuse_attr attr = got ? got->attr : place->entry.attr;
 
+	if (op->kind == FN_OP_RENAME && place == &op->old)
+		*(got ? &op->moved_alive : &op->moved_dead) = true;
 	if (!same_type(attr.mode, place->entry.attr.mode) ||
 	    (is_dying(op, place) && !dying_links(&attr, got != NULL))) {
 		place->entry.nodeid = 0;
@@ -117,6 +119,16 @@ static enum fn_verdict attr_reply(struct fn_shim_op *op, const struct fuse_attr_
 	return fn_reply_body(reply, op->await_unique, &out, sizeof(out));
 }
 
+/* Other links are left: the kernel's count has to be right first, which takes a LOOKUP. */
+static enum fn_verdict links_reply(struct fn_shim_op *op, const struct fuse_attr_out *got,
+				   struct fn_reply *reply)
+{
+	bool left = got && got->attr.nlink;
+
+	op->retried = left;
+	return fn_reply_error(reply, op->await_unique, left ? -ESTALE : 0);
+}
+
 /* The kernel empties the page cache when a GETATTR shows another mtime. The change may have come
  * within one tick of the store's clock, so make it another one; the SETATTR that follows at once
  * sets it right. */
@@ -149,6 +161,8 @@ static enum fn_verdict on_reply(struct fn_shim_op *op, enum fn_await what,
 		return found_reply(op, e, reply, fx);
 	case FN_AWAIT_ATTR:
 		return attr_reply(op, a, reply);
+	case FN_AWAIT_LINKS:
+		return links_reply(op, a, reply);
 	case FN_AWAIT_REFRESH:
 		return refresh_reply(op, a, reply);
 	default:
@@ -160,7 +174,8 @@ enum fn_verdict fn_shim_reply(struct fn_shim_op *op, const struct iovec *iov, in
 			      struct fn_reply *reply, struct fn_shim_fx *fx)
 {
 	enum fn_await what = op->await;
-	bool attr = what == FN_AWAIT_ENTRY || what == FN_AWAIT_ATTR || what == FN_AWAIT_REFRESH;
+	bool attr = what == FN_AWAIT_ENTRY || what == FN_AWAIT_ATTR || what == FN_AWAIT_LINKS ||
+		    what == FN_AWAIT_REFRESH;
 	struct fuse_out_header out;
 	struct fuse_entry_out e;
 	struct fuse_attr_out a;
@@ -175,7 +190,7 @@ enum fn_verdict fn_shim_reply(struct fn_shim_op *op, const struct iovec *iov, in
 	ok = !out.error;
 	if (ok && !fn_iov_read(iov, count, sizeof(out), attr ? (void *)&a : (void *)&e,
 			       attr ? sizeof(a) : sizeof(e)))
-		return FN_PASS;
+		return fn_reply_error(reply, op->await_unique, -EIO);
 	return on_reply(op, what, ok && !attr ? &e : NULL, ok && attr ? &a : NULL, reply, fx);
 }
 

@@ -6,7 +6,10 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -19,6 +22,7 @@
 /* How many events until the clone of the mount is let go and looked for again, so that a mount
  * that was unmounted meanwhile ends soon. */
 #define BATCH 128
+#define STACK_SIZE (256 * 1024)
 
 static bool wait_ready(struct fn_replay *r)
 {
@@ -49,15 +53,11 @@ static int clone_device(const struct fn_replay *r)
 	return fd;
 }
 
-/* Leave the server's descriptor table, above all its /dev/fuse. */
+/* Leave all of the server's descriptors, above all its /dev/fuse. */
 static void own_descriptors(struct fn_replay *r)
 {
 	int fd = clone_device(r);
 
-	if (unshare(CLONE_FILES)) {
-		r->dev_fd = fd; /* not on Linux; the thread works all the same */
-		return;
-	}
 	if (fd > 0)
 		close_range(0, (unsigned)fd - 1, 0);
 	close_range((unsigned)(fd + 1), ~0U, 0);
@@ -132,19 +132,46 @@ static void drain(struct fn_replay *r)
 	fn_replay_close(r);
 }
 
-static void *run(void *arg)
+static int work(void *arg)
 {
 	struct fn_replay *r = arg;
 
-	if (wait_ready(r)) {
-		own_descriptors(r);
-		probe(r);
-		fn_replay_close(r);
-		while (fn_queue_wait(r->queue))
-			drain(r);
-		if (r->dev_fd >= 0)
-			close(r->dev_fd);
-	}
+	prctl(PR_SET_NAME, "fn-replay");
+	own_descriptors(r);
+	if (chdir("/"))
+		return 1;
+	probe(r);
+	fn_replay_close(r);
+	while (fn_queue_wait(r->queue))
+		drain(r);
+	if (r->dev_fd >= 0)
+		close(r->dev_fd);
+	return 0;
+}
+
+static int process(void *arg)
+{
+	struct fn_replay *r = arg;
+
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	return getppid() == r->pid ? work(r) : 1;
+}
+
+/* The thread lends its memory and its identity within the C library to a process of its own and
+ * sleeps until that has ended. SIGCHLD is not sent, and wait() does not see it. */
+static void *run(void *arg)
+{
+	struct fn_replay *r = arg;
+	int pid;
+
+	if (!wait_ready(r))
+		return NULL;
+	r->pid = getpid();
+	pid = clone(process, r->stack + STACK_SIZE, CLONE_VM, r);
+	if (pid < 0 && !unshare(CLONE_FILES | CLONE_FS))
+		work(r); /* not allowed: the next best */
+	while (pid > 0 && waitpid(pid, NULL, __WALL) < 0 && errno == EINTR)
+		;
 	return NULL;
 }
 
@@ -174,11 +201,13 @@ int fn_replay_start(struct fn_replay **out, const struct fn_replay_conf *conf)
 	r->probe = strdup(conf->probe);
 	r->limbo = strdup(conf->limbo);
 	r->queue = fn_queue_new(conf->queue_max);
+	r->stack = mmap(NULL, STACK_SIZE, PROT_READ | PROT_WRITE,
+			MAP_PRIVATE | MAP_ANONYMOUS | MAP_STACK, -1, 0);
 	r->dev_fd = r->mount_fd = r->dir_fd = r->limbo_fd = r->server_fd = -1;
 	r->made_up = FN_NODE_MADE_UP;
 	pthread_mutex_init(&r->lock, NULL);
 	pthread_cond_init(&r->changed, NULL);
-	if (r->mountpoint && r->probe && r->limbo && r->queue)
+	if (r->mountpoint && r->probe && r->limbo && r->queue && r->stack != MAP_FAILED)
 		res = spawn(r);
 	if (res) {
 		r->joined = true;
@@ -249,6 +278,8 @@ void fn_replay_free(struct fn_replay *r)
 	if (!r || !r->joined)
 		return;
 	fn_queue_free(r->queue);
+	if (r->stack != MAP_FAILED)
+		munmap(r->stack, STACK_SIZE);
 	pthread_cond_destroy(&r->changed);
 	pthread_mutex_destroy(&r->lock);
 	free(r->mountpoint);
