@@ -27,7 +27,7 @@ struct run {
 	const char *name;
 	uint64_t bad, findings, passed;
 	uint64_t unseen;
-	bool print, live;
+	bool print;
 	int error; /* of writing */
 };
 
@@ -82,7 +82,15 @@ static void put_record(struct run *r, FILE *f)
 	if (fwrite(r->record.data, 1, r->record.len, f) != r->record.len)
 		r->error = errno ? errno : EIO;
 	fn_buf_clear(&r->record);
-	if (r->live && fflush(f))
+}
+
+/* Nothing may come for long: what is known goes out. */
+static void flush_all(void *arg)
+{
+	struct run *r = arg;
+
+	flush_out(r, true);
+	if ((r->write && fflush(r->write)) || (r->pcapng && fflush(r->pcapng)))
 		r->error = errno;
 }
 
@@ -166,7 +174,7 @@ static void print_message(struct run *r, const struct fn_seen *seen)
 		return;
 	faults = fn_print(r->printer, seen, &r->out);
 	if (r->print) {
-		flush_out(r, r->live);
+		flush_out(r, false);
 		return;
 	}
 	if (r->c->slowest && seen->latency != FN_TIME_NONE &&
@@ -254,10 +262,12 @@ static int loop(struct run *r)
 			return 0;
 		if (got == FN_TRACE_MSG)
 			e = take_message(r, &m);
-		else if (got == FN_TRACE_BAD)
+		if (got == FN_TRACE_MSG && source_waits(r->source))
+			flush_all(r);
+		if (got == FN_TRACE_BAD)
 			e = take_bad(r);
-		else
-			e = got == -EINTR ? 0 : got;
+		if (got < 0 && got != -EINTR)
+			e = got;
 	}
 	return e;
 }
@@ -346,10 +356,11 @@ int fndump_run(struct config *c, const char *path)
 		  c->print.tree || (c->json && !c->summary) || c->print.format;
 	if (c->check || c->slowest)
 		r.print = false;
+	c->trace.idle = flush_all;
+	c->trace.arg = &r;
 	status = source_open(&r.source, c, path, &r.name);
 	if (status)
 		return status;
-	r.live = source_live(r.source);
 	status = set_up(&r);
 	if (!status)
 		status = open_outputs(&r);

@@ -9,11 +9,12 @@
 #include <sys/wait.h>
 
 #include "trace/capture.h"
+#include "trace/tracefs.h"
 
 struct source {
 	struct fn_trace *trace;
 	struct fn_capture *capture;
-	bool live;
+	struct fn_tracefs *tracefs;
 	char name[32];
 };
 
@@ -36,7 +37,6 @@ static int open_trace(struct source *s, const struct config *c, const char *path
 			       *name);
 	if (e)
 		return fn_fail(FN_EXIT_FAIL, "%s: %s", *name, strerror(-e));
-	s->live = c->trace.follow || !strcmp(path, "-");
 	return 0;
 }
 
@@ -52,11 +52,37 @@ static int open_capture(struct source *s, const struct config *c, const char **n
 		*name = c->command[0];
 		e = fn_capture_spawn(&s->capture, c->command, c->trace.max_message);
 	}
-	s->live = true;
 	if (e == -EPERM)
 		return fn_fail(FN_EXIT_UNSUPPORTED, "%s: may not be traced: %s", *name,
 			       strerror(-e));
 	return e ? fn_fail(FN_EXIT_FAIL, "%s: %s", *name, strerror(-e)) : 0;
+}
+
+static int open_tracefs(struct source *s, const struct config *c, uint32_t conn)
+{
+	struct fn_trace_opts o = c->trace;
+	int fd, e = fn_tracefs_start(&s->tracefs, conn, &fd);
+
+	o.format = FN_TRACE_TRACEFS;
+	o.stop = stop;
+	return e ? e : fn_trace_open_fd(&s->trace, fd, &o);
+}
+
+static int open_mount(struct source *s, const struct config *c, const char **name)
+{
+	uint32_t conn;
+	int e = fn_mount_connection(c->mount, &conn);
+
+	*name = c->mount;
+	if (e == -ENOTTY)
+		return fn_fail(FN_EXIT_FAIL, "%s: not on a FUSE mount", c->mount);
+	if (e)
+		return fn_fail(FN_EXIT_FAIL, "%s: %s", c->mount, strerror(-e));
+	e = open_tracefs(s, c, conn);
+	if (e)
+		return fn_fail(FN_EXIT_UNSUPPORTED, "%s: the kernel's tracepoints: %s", c->mount,
+			       strerror(-e));
+	return 0;
 }
 
 int source_open(struct source **out, const struct config *c, const char *path, const char **name)
@@ -66,7 +92,9 @@ int source_open(struct source **out, const struct config *c, const char *path, c
 
 	if (!s)
 		return fn_fail(FN_EXIT_FAIL, "%s", strerror(ENOMEM));
-	if (c->pid || c->command)
+	if (c->mount)
+		status = open_mount(s, c, name);
+	else if (c->pid || c->command)
 		status = open_capture(s, c, name);
 	else
 		status = open_trace(s, c, path, name);
@@ -83,6 +111,7 @@ void source_close(struct source *s)
 		return;
 	fn_trace_close(s->trace);
 	fn_capture_close(s->capture);
+	fn_tracefs_stop(s->tracefs);
 	free(s);
 }
 
@@ -104,9 +133,9 @@ uint64_t source_unseen(const struct source *s)
 	return s->trace ? fn_trace_unseen(s->trace) : 0;
 }
 
-bool source_live(const struct source *s)
+bool source_waits(const struct source *s)
 {
-	return s->live;
+	return s->capture != NULL;
 }
 
 int source_status(const struct source *s)

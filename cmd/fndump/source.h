@@ -13,7 +13,8 @@ void source_close(struct source *s);
 int source_next(struct source *s, struct fn_trace_msg *m); /* as fn_trace_next() */
 const char *source_fault(const struct source *s, uint64_t *offset, uint64_t *line);
 uint64_t source_unseen(const struct source *s);
-bool source_live(const struct source *s);
+/* It waits without saying so first (config's trace.idle). */
+bool source_waits(const struct source *s);
 int source_status(const struct source *s); /* at the end: the command's own, else 0 */
 
 #endif

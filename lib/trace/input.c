@@ -64,6 +64,8 @@ static bool wait_growth(struct fn_input *in)
 
 static ssize_t input_read(struct fn_input *in)
 {
+	if (in->idle)
+		in->idle(in->arg);
 	for (;;) {
 		ssize_t r = read(in->fd, in->buf + in->tail, in->cap - in->tail);
 
@@ -159,6 +161,7 @@ static pid_t feed(struct fn_input *in, int from[2])
 	}
 	close(from[0]);
 	signal(SIGPIPE, SIG_DFL);
+	in->idle = NULL;
 	do {
 		for (size_t n; (n = fn_input_have(in)) > 0;) {
 			ssize_t w = write(from[1], fn_input_ptr(in), n);

@@ -19,6 +19,7 @@ struct fn_input {
 	bool eof, follow, lent;
 	int error; /* -errno of a failed read */
 	bool (*stop)(void *arg);
+	void (*idle)(void *arg);
 	void *arg;
 };
 
