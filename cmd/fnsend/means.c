@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "fnsend/native.h"
+#include "fnsend/replay.h"
 
 static void say(const struct sender *s, const char *means, const char *what)
 {
@@ -27,20 +28,43 @@ static int choose_native(struct sender *s)
 	return status;
 }
 
-/* 0, an exit status, or -1: not this one. */
+static int choose_replay(struct sender *s)
+{
+	const char *why;
+	int err = replay_open(s, &why);
+
+	if (!err) {
+		s->via = VIA_REPLAY;
+		say(s, "replay", "its server takes events");
+		return 0;
+	}
+	if (s->set->via == VIA_REPLAY)
+		return fn_fail(err == -EOPNOTSUPP || err == -EPERM || err == -EACCES
+				       ? FN_EXIT_UNSUPPORTED
+				       : FN_EXIT_FAIL,
+			       "%s: replay: %s", s->mountpoint, why);
+	say(s, "replay", why);
+	return -1;
+}
+
+/* Following a mount's own events: its server knows them already. */
+static bool may_replay(const struct sender *s)
+{
+	return s->set->via == VIA_REPLAY || (s->set->via == VIA_AUTO && !s->set->follow);
+}
+
 int choose_means(struct sender *s)
 {
 	enum via via = s->set->via;
 	int status = -1;
 
+	s->via = VIA_NUDGE;
 	if (via == VIA_AUTO || via == VIA_NATIVE)
 		status = choose_native(s);
+	if (status < 0 && may_replay(s))
+		status = choose_replay(s);
 	if (status >= 0)
 		return status;
-	if (via == VIA_REPLAY)
-		return fn_fail(FN_EXIT_UNSUPPORTED, "%s: replay: its server has no control file",
-			       s->mountpoint);
-	s->via = VIA_NUDGE;
 	say(s, "nudge", "works on any mount");
 	return 0;
 }
@@ -48,6 +72,7 @@ int choose_means(struct sender *s)
 void close_means(struct sender *s)
 {
 	native_close(s);
+	replay_close(s);
 }
 
 /* True when that settled it. */
@@ -56,8 +81,10 @@ static bool try_native(struct sender *s, const struct fn_event *ev)
 	int err = native_event(s, ev);
 
 	if (err == -EOPNOTSUPP && s->set->via == VIA_AUTO) {
+		const char *why;
+
 		say(s, "native", "this kernel did not negotiate it");
-		s->via = VIA_NUDGE;
+		s->via = may_replay(s) && !replay_open(s, &why) ? VIA_REPLAY : VIA_NUDGE;
 		return false;
 	}
 	if (err == -EOPNOTSUPP) {
@@ -74,10 +101,17 @@ void deliver(struct sender *s, const struct fn_event *ev, int64_t read_ns)
 {
 	if (s->via == VIA_NATIVE && try_native(s, ev))
 		return;
-	nudge_event(s, ev, read_ns);
+	if (s->via == VIA_REPLAY)
+		replay_event(s, ev);
+	else
+		nudge_event(s, ev, read_ns);
 }
 
 void sender_flush(struct sender *s)
 {
-	(void)s;
+	if (!s->replay)
+		return;
+	beat_begin(s->beat, s->mountpoint);
+	replay_flush(s);
+	beat_end(s->beat);
 }

@@ -129,6 +129,17 @@ static void wait_turn(const struct settings *set, uint64_t i, int64_t start)
 		clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &ts, NULL);
 }
 
+/* Who watches a directory is told whether an event is about one. */
+static void note_type(struct fn_event *ev, const char *path)
+{
+	struct statx stx;
+
+	if (!(ev->mask & FN_ISDIR) &&
+	    !statx(AT_FDCWD, path, AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT, STATX_TYPE, &stx) &&
+	    S_ISDIR(stx.stx_mode))
+		ev->mask |= FN_ISDIR;
+}
+
 static int send_at(struct settings *set, struct beat *beat, const struct fn_event *ev,
 		   const char *mountpoint)
 {
@@ -167,6 +178,9 @@ int send_operands(struct settings *set, struct beat *beat)
 	if (ev.old_path.data)
 		ev.old_path = (struct fn_str){old.rest, strlen(old.rest)};
 	ev.path = (struct fn_str){now.rest, strlen(now.rest)};
+	beat_begin(beat, now.path);
+	note_type(&ev, now.path);
+	beat_end(beat);
 	if (fn_object_known(&ev.object) && ev.object.has & FN_OBJ_HANDLE)
 		ev.path = (struct fn_str){NULL, 0};
 	return send_at(set, beat, &ev, now.mountpoint);

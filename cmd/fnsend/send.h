@@ -82,7 +82,7 @@ int worker_run(int (*work)(struct settings *set, struct beat *beat), struct sett
 /* How it went, in all. */
 struct tally {
 	uint64_t events, raised, degraded, echoes, bad;
-	uint64_t missed, gone, read_only, foreign, failed, lost;
+	uint64_t missed, gone, read_only, foreign, failed, cut, lost;
 };
 int tally_status(const struct tally *t);
 
@@ -92,6 +92,7 @@ struct sender *sender_open(struct settings *set, struct beat *beat, const char *
 void sender_close(struct sender *s);
 /* One event by the best means. Its failures are reported and counted. */
 void sender_event(struct sender *s, const struct fn_event *ev, int64_t read_ns);
+bool sender_exists(struct sender *s, const char *path); /* below the root */
 /* What is held back for a batch goes out. */
 void sender_flush(struct sender *s);
 void sender_no_echoes(struct sender *s); /* what comes cannot be an echo */

@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "fnsend/sender.h"
@@ -92,6 +93,17 @@ void sender_no_echoes(struct sender *s)
 	open_nudge(s);
 }
 
+bool sender_exists(struct sender *s, const char *path)
+{
+	struct stat st;
+	bool there;
+
+	beat_begin(s->beat, path);
+	there = !fstatat(s->root_fd, path, &st, AT_SYMLINK_NOFOLLOW);
+	beat_end(s->beat);
+	return there;
+}
+
 const char *event_text(uint64_t mask, char *text, size_t size)
 {
 	size_t n, used = 0;
@@ -173,15 +185,14 @@ static void report_error(struct sender *s, const struct fn_event *ev, int err)
 	}
 }
 
-static void report_missed(struct sender *s, const struct fn_event *ev, uint64_t missed)
+void report_missed(struct sender *s, const struct fn_event *ev, uint64_t missed, const char *why)
 {
 	char text[256];
 
 	s->tally.missed++;
 	if (say_once(s, SAID_MISSED))
-		fn_warn("%s: %s: no system call raises this without doing it%s", full_path(s, ev),
-			event_text(missed, text, sizeof(text)),
-			s->set->degrade ? "" : " (see --degrade)");
+		fn_warn("%s: %s: %s", full_path(s, ev), event_text(missed, text, sizeof(text)),
+			why);
 }
 
 void settle(struct sender *s, const struct fn_event *ev, const char *means, int err)
@@ -236,7 +247,11 @@ void nudge_event(struct sender *s, const struct fn_event *ev, int64_t read_ns)
 	s->tally.echoes += r.echo;
 	s->tally.degraded += r.degraded != 0;
 	if (r.missed && !r.degraded)
-		report_missed(s, ev, r.missed);
+		report_missed(
+			s, ev, r.missed,
+			s->set->degrade
+				? "no system call raises this without doing it"
+				: "no system call raises this without doing it (see --degrade)");
 }
 
 /* The source lost events: the directory-level truth is all that can be passed on. */
@@ -265,6 +280,8 @@ int tally_status(const struct tally *t)
 {
 	if (t->lost)
 		return FN_EXIT_LOST;
+	if (t->cut)
+		return FN_EXIT_GONE;
 	if (t->missed || t->read_only || t->foreign)
 		return FN_EXIT_UNSUPPORTED;
 	return t->bad || t->gone || t->failed ? FN_EXIT_FAIL : FN_EXIT_OK;
@@ -279,7 +296,7 @@ void sender_report(struct sender *s)
 	fn_warn("%" PRIu64 " events: %" PRIu64 " raised, %" PRIu64 " degraded, %" PRIu64
 		" echoes, %" PRIu64 " that no call raises, %" PRIu64 " gone, %" PRIu64
 		" read-only, %" PRIu64 " of other owners, %" PRIu64 " failed, %" PRIu64
-		" lines not read, %" PRIu64 " lost",
+		" cut off, %" PRIu64 " lines not read, %" PRIu64 " lost",
 		t->events, t->raised, t->degraded, t->echoes, t->missed, t->gone, t->read_only,
-		t->foreign, t->failed, t->bad, t->lost);
+		t->foreign, t->failed, t->cut, t->bad, t->lost);
 }

@@ -16,6 +16,7 @@ enum complaint {
 	SAID_MISSED,
 	SAID_LOST,
 	SAID_REFUSED,
+	SAID_CUT,
 };
 
 struct sender {
@@ -44,6 +45,7 @@ void deliver(struct sender *s, const struct fn_event *ev, int64_t read_ns);
 void nudge_event(struct sender *s, const struct fn_event *ev, int64_t read_ns);
 /* Account for an event that one of the exact means took, or refused (-errno). */
 void settle(struct sender *s, const struct fn_event *ev, const char *means, int err);
+void report_missed(struct sender *s, const struct fn_event *ev, uint64_t missed, const char *why);
 bool say_once(struct sender *s, enum complaint what);
 const char *full_path(const struct sender *s, const struct fn_event *ev);
 const char *event_text(uint64_t mask, char *text, size_t size);

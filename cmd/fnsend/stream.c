@@ -16,6 +16,8 @@
 #include "wire/fn1.h"
 
 #define LINE_MAX_BYTES (1 << 20)
+/* A source that does not tell which side of a rename it names: the one that is there. */
+#define EITHER_HALF (FN_MOVED_FROM | FN_MOVED_TO)
 
 struct stream {
 	struct settings *set;
@@ -102,6 +104,9 @@ static void take_event(struct stream *s, struct fn_event *ev, struct fn_str root
 		bad(s, why);
 		return;
 	}
+	if ((ev->mask & EITHER_HALF) == EITHER_HALF && ev->path.data)
+		ev->mask &=
+			~(uint64_t)(sender_exists(s->to, s->path) ? FN_MOVED_FROM : FN_MOVED_TO);
 	if (fn_join_push(s->join, ev, s->read_ns, joined, s))
 		joined(ev, s);
 }

@@ -2,7 +2,7 @@
 /*
  * fswatch -x: PATH FLAG… The flags are known words at the end of the line; the path may have
  * spaces in it. "Renamed" alone (FSEvents on macOS) does not say which side it is: the event is
- * half a rename, and whoever can look at the tree sees which half.
+ * MOVED_FROM and MOVED_TO at once, and whoever can look at the tree sees which of the two.
  */
 #include <string.h>
 
@@ -17,7 +17,7 @@ static const struct {
 	{"Created", FN_CREATE},
 	{"Updated", FN_MODIFY},
 	{"Removed", FN_DELETE},
-	{"Renamed", FN_RENAME},
+	{"Renamed", FN_MOVED_FROM | FN_MOVED_TO},
 	{"OwnerModified", FN_ATTRIB},
 	{"AttributeModified", FN_ATTRIB},
 	{"MovedFrom", FN_MOVED_FROM},
@@ -51,30 +51,36 @@ static bool last_flag(struct fn_span *in, uint64_t *mask)
 
 /* fswatch prints "Removed MovedFrom" and "Created MovedTo" for the halves of a rename, and
  * "Renamed" beside either where the platform has it. */
-static uint64_t settle(uint64_t mask)
+static uint64_t settle(uint64_t mask, bool from, bool to)
 {
+	const uint64_t both = FN_MOVED_FROM | FN_MOVED_TO;
+
+	if (from != to)
+		mask = (mask & ~both) | (from ? FN_MOVED_FROM : FN_MOVED_TO);
 	if (mask & FN_MOVED_FROM)
-		mask &= ~(uint64_t)(FN_DELETE | FN_RENAME);
+		mask &= ~(uint64_t)FN_DELETE;
 	if (mask & FN_MOVED_TO)
-		mask &= ~(uint64_t)(FN_CREATE | FN_RENAME);
+		mask &= ~(uint64_t)FN_CREATE;
 	return mask;
 }
 
 int fn_parse_fswatch(struct fn_parser *p, struct fn_span in, struct fn_event *ev)
 {
-	uint64_t mask = 0;
+	uint64_t mask = 0, one = 0;
 	unsigned found = 0;
+	bool from = false, to = false;
 
-	while (last_flag(&in, &mask))
-		found++;
+	for (; last_flag(&in, &one); found++, one = 0) {
+		from |= one == FN_MOVED_FROM;
+		to |= one == FN_MOVED_TO;
+		mask |= one;
+	}
 	if (!found || in.p == in.end)
 		return fn_parse_bad(p, "not a path with fswatch's event flags (-x) after it");
-	mask = settle(mask);
+	mask = settle(mask, from, to);
 	if (!(mask & ~(uint64_t)FN_ISDIR))
 		return 1; /* PlatformSpecific: an open or a close, which it does not tell */
 	ev->mask = mask;
-	if (mask & FN_RENAME)
-		ev->flags |= FN_EV_PARTIAL;
 	ev->path = fn_str_of(in.p, in.end);
 	return 0;
 }

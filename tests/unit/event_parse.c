@@ -131,8 +131,9 @@ static void fswatch_lines(void)
 	CHECK_INT(parse(FN_INPUT_FSWATCH, "/w/q Created MovedTo"), 0);
 	CHECK_INT(ev.mask, FN_MOVED_TO);
 	CHECK_INT(parse(FN_INPUT_FSWATCH, "/w/q Renamed IsDir"), 0);
-	CHECK_INT(ev.mask, FN_RENAME | FN_ISDIR);
-	CHECK_INT(ev.flags, FN_EV_PARTIAL);
+	CHECK_INT(ev.mask, FN_MOVED_FROM | FN_MOVED_TO | FN_ISDIR);
+	CHECK_INT(parse(FN_INPUT_FSWATCH, "/w/q Created Renamed MovedTo"), 0);
+	CHECK_INT(ev.mask, FN_MOVED_TO);
 	CHECK_INT(parse(FN_INPUT_FSWATCH, "/w/q PlatformSpecific"), 1);
 	CHECK_INT(parse(FN_INPUT_FSWATCH, "/w/q"), -EINVAL);
 	CHECK_INT(parse(FN_INPUT_FSWATCH, "Created"), -EINVAL);
