@@ -93,8 +93,12 @@ static void fuse_facts(struct fn_report *r, void *arg)
 	int64_t deadline_ns = *(int64_t *)arg;
 	static struct fn_throwaway t;
 	struct fn_init_offer offer = {.dialect = FN_DIALECT_mainline};
-	int err = fn_throwaway_open(&t, deadline_ns);
+	int err;
 
+	/* Before any namespace is entered: there the privileges are others. */
+	fn_probe_notify_abilities(r);
+	fn_report_doing(r, "a throw-away mount");
+	err = fn_throwaway_open(&t, deadline_ns);
 	if (err == -ENODEV || (err == -ENOENT && !strcmp(t.step, "/dev/fuse")))
 		fn_fact_unknown(&r->facts, "fuse", t.step, "%s: not built, or not loaded",
 				strerror(-err));
@@ -137,7 +141,6 @@ int fn_probe_kernel(struct fn_facts *f, int64_t timeout_ns)
 	put_filesystem(f, "virtiofs", "virtiofs");
 	put_filesystem(f, "fusectl", "fusectl");
 	put_cuse(f);
-	fn_probe_notify_abilities(f);
 	fuse = fn_facts_find(f, "fuse");
 	if (fuse && fuse->reason)
 		snprintf(reason, sizeof(reason), "%s", fuse->reason);

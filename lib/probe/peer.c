@@ -134,7 +134,7 @@ static long ask(struct asking *a, const struct fn_wire_op *op, const struct fn_r
 	n = a->peer->call(a->peer, a->request, len, a->reply, op->flags & FN_OP_NO_REPLY,
 			  a->deadline_ns);
 	a->took_ns = fn_mono_ns() - start;
-	if (n >= 0 && fn_peer_check_reply(a->reply, (size_t)n, a->unique))
+	if (n > 0 && fn_peer_check_reply(a->reply, (size_t)n, a->unique))
 		n = -EBADMSG;
 	if (n == -ETIMEDOUT)
 		snprintf(a->lost, sizeof(a->lost), "no answer to %s in time", op->name);
@@ -318,8 +318,9 @@ static void take_step(struct asking *a, const struct step *s)
 	if (s->where == AT_DIR)
 		to.fh = a->dir_fh;
 	n = ask(a, op, &to);
-	if (n < 0) {
-		put_op(a->f, op, FN_FACT_UNKNOWN, NULL, a->lost, a->peer->how);
+	if (n <= 0) {
+		put_op(a->f, op, FN_FACT_UNKNOWN, NULL, n < 0 ? a->lost : "it got no reply",
+		       a->peer->how);
 		return;
 	}
 	put_answer(a, op);

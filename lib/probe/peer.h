@@ -10,7 +10,8 @@
 
 struct fn_peer {
 	/* Sends one request (noreply: that is all). The reply with the same unique goes to reply,
-	 * of FN_PEER_BUF bytes; others are passed over. Its length, or -errno: -ETIMEDOUT when
+	 * of FN_PEER_BUF bytes; others are passed over. Its length (0: the transport says that
+	 * the request is done, and there is no reply), or -errno: -ETIMEDOUT when
 	 * the deadline is past, -EPIPE when the server is gone, -EBADMSG when it talks nonsense. */
 	long (*call)(struct fn_peer *p, const void *req, size_t len, void *reply, bool noreply,
 		     int64_t deadline_ns);

@@ -182,6 +182,7 @@ static int start_queue(struct fn_vhost_fs *v, uint32_t i)
 
 int fn_vhost_fs_start(struct fn_vhost_fs *v)
 {
+	uint64_t features;
 	int r;
 
 	v->memfd = -1;
@@ -192,7 +193,8 @@ int fn_vhost_fs_start(struct fn_vhost_fs *v)
 		r = share_memory(v);
 	for (uint32_t i = 0; !r && i < NQUEUES; i++)
 		r = start_queue(v, i);
-	return r;
+	/* A kick before the queue is enabled is lost: when this is answered, all before is done. */
+	return r ? r : get(v, FN_VHOST_GET_FEATURES, NULL, 0, &features, 8);
 }
 
 void fn_vhost_fs_stop(struct fn_vhost_fs *v)
@@ -233,6 +235,20 @@ static int wait_used(struct fn_vhost_fs *v, uint32_t i, uint16_t before, int64_t
 	}
 }
 
+/* Room for the reply's body. READ fills what there is, so that is what was asked for. */
+static uint32_t reply_room(const void *req, size_t len)
+{
+	const uint8_t *body = (const uint8_t *)req + FN_WIRE_IN_HEADER;
+	const struct fn_wire_op *op =
+		fn_wire_opcode(fn_get_u32((const uint8_t *)req + 4, false), FN_DIALECT_mainline);
+	uint64_t size = 0;
+
+	if (op && op->in == FN_STRUCT_read_in)
+		size = fn_wire_member_get(op->in, "size", body, len - FN_WIRE_IN_HEADER);
+	return size && size < FN_PEER_BUF - FN_WIRE_OUT_HEADER ? (uint32_t)size
+							       : FN_PEER_BUF - FN_WIRE_OUT_HEADER;
+}
+
 static int put_request(struct fn_vhost_fs *v, uint32_t i, const void *req, size_t len, bool noreply)
 {
 	struct queue_memory *q = &v->memory->queue[i];
@@ -243,7 +259,11 @@ static int put_request(struct fn_vhost_fs *v, uint32_t i, const void *req, size_
 	memset(v->memory->reply, 0, FN_PEER_BUF);
 	q->desc[0] = (struct desc){guest(v, v->memory->request), (uint32_t)len,
 				   noreply ? 0 : DESC_NEXT, 1};
-	q->desc[1] = (struct desc){guest(v, v->memory->reply), FN_PEER_BUF, DESC_WRITE, 0};
+	/* Header and rest apart, as a guest's kernel has them. */
+	q->desc[1] = (struct desc){guest(v, v->memory->reply), FN_WIRE_OUT_HEADER,
+				   DESC_WRITE | DESC_NEXT, 2};
+	q->desc[2] = (struct desc){guest(v, v->memory->reply + FN_WIRE_OUT_HEADER),
+				   reply_room(req, len), DESC_WRITE, 0};
 	q->avail.ring[idx % RING] = 0;
 	__atomic_store_n(&q->avail.idx, (uint16_t)(idx + 1), __ATOMIC_RELEASE);
 	return write(v->kick[i], &one, 8) == 8 ? 0 : -errno;

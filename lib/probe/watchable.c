@@ -28,14 +28,11 @@
 
 #define FID_GROUP (FAN_CLASS_NOTIF | FAN_REPORT_FID | FAN_REPORT_DFID_NAME)
 
+/* No descriptor of a group is closed here: that waits for marks that are being destroyed anywhere
+ * in the system (5 to 30 ms). The end of the process does it, when the report is out. */
 static int group_error(unsigned flags)
 {
-	int fd = fanotify_init(flags | FAN_CLOEXEC | FAN_NONBLOCK, O_RDONLY);
-
-	if (fd < 0)
-		return -errno;
-	close(fd);
-	return 0;
+	return fanotify_init(flags | FAN_CLOEXEC | FAN_NONBLOCK, O_RDONLY) < 0 ? -errno : 0;
 }
 
 /* The kernel checks the flags and the mask before it looks at the descriptor, so a descriptor
@@ -48,7 +45,6 @@ static int mark_error(unsigned group_flags, unsigned mark_flags, uint64_t mask)
 		return -errno;
 	if (fanotify_mark(fd, FAN_MARK_ADD | mark_flags, mask, -1, NULL) && errno != EBADF)
 		r = -errno;
-	close(fd);
 	return r;
 }
 
@@ -97,18 +93,16 @@ static void put_marks(struct fn_facts *f)
 
 static int inotify_error(void)
 {
-	int fd = inotify_init1(IN_CLOEXEC);
-
-	if (fd < 0)
-		return -errno;
-	close(fd);
-	return 0;
+	return inotify_init1(IN_CLOEXEC) < 0 ? -errno : 0;
 }
 
-void fn_probe_notify_abilities(struct fn_facts *f)
+void fn_probe_notify_abilities(struct fn_report *r)
 {
-	int err = group_error(FAN_CLASS_NOTIF);
+	struct fn_facts *f = &r->facts;
+	int err;
 
+	fn_report_doing(r, "fanotify_init()");
+	err = group_error(FAN_CLASS_NOTIF);
 	fn_fact_result(f, "inotify", "inotify_init1()", inotify_error());
 	/* An ordinary user gets groups that report file handles only. */
 	if (err == -EPERM)
@@ -118,8 +112,6 @@ void fn_probe_notify_abilities(struct fn_facts *f)
 	put_marks(f);
 }
 
-/* The two below leave their descriptors to the end of the process: closing a group that has marks
- * waits for a grace period of the kernel (5 to 30 ms), and the report need not. */
 static int watch_error(int dirfd)
 {
 	int fd = inotify_init1(IN_CLOEXEC), r = 0;
