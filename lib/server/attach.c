@@ -81,6 +81,7 @@ static char *absolute(const char *path)
 
 static void free_server(struct fn_server *srv)
 {
+	fn_local_free(srv->local);
 	fn_nodes_free(srv->nodes);
 	fn_track_destroy(&srv->track);
 	pthread_mutex_destroy(&srv->op_lock);
@@ -107,8 +108,9 @@ static struct fn_server *new_server(struct fuse_session *se, const struct fn_ser
 	pthread_mutex_init(&srv->op_lock, NULL);
 	pthread_mutex_init(&srv->inject_lock, NULL);
 	srv->nodes = fn_nodes_new();
+	srv->local = fn_local_new();
 	srv->mountpoint = absolute(opts->mountpoint);
-	if (srv->nodes && srv->mountpoint && !make_secrets(srv))
+	if (srv->nodes && srv->local && srv->mountpoint && !make_secrets(srv))
 		return srv;
 	free_server(srv);
 	return NULL;
@@ -154,6 +156,8 @@ int fn_server_attach(struct fn_server **out, struct fuse_session *se,
 		return res;
 	}
 	res = fn_io_attach(srv);
+	if (!res && !opts->no_control)
+		res = fn_control_attach(srv, opts->backing);
 	if (!res && opts->backing)
 		res = fn_server_follow_backing(srv, opts->backing);
 	if (res) {

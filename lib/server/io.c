@@ -232,6 +232,8 @@ bool fn_io_request(struct fn_server *srv, int fd, struct fn_msg *msg)
 			return false;
 	} else if (fn_node_reserved(in->nodeid)) {
 		return stranger(fd, msg);
+	} else {
+		fn_local_request(srv, msg);
 	}
 	fn_track_request(srv, msg);
 	return true;
@@ -314,6 +316,8 @@ static ssize_t io_writev(struct fn_server *srv, int fd, struct iovec *iov, int c
 	if (res < 0 && tracked.counted)
 		fn_nodes_entry_undo(srv->nodes, tracked.counted);
 	free(tracked.fixed);
+	if (res >= 0)
+		fn_local_reply(srv, out.unique, out.error);
 	errno = err;
 	return res < 0 ? res : (ssize_t)len;
 }

@@ -198,6 +198,8 @@ int fn_server_push(struct fn_server *srv, const struct fn_event *ev)
 	int res;
 
 	atomic_fetch_add_explicit(&srv->pushed, 1, memory_order_relaxed);
+	if (names_ok(ev))
+		fn_control_tell(srv, ev);
 	if (!(mask & ~(uint64_t)FN_ISDIR) || !names_ok(ev)) {
 		res = mask & ~(uint64_t)FN_ISDIR ? -EINVAL : 0;
 	} else if (!srv->hooks.find && fn_replay_late(srv->replay)) {

@@ -8,6 +8,7 @@
 
 #include "replay/msg.h"
 #include "replay/replay.h"
+#include "server/control_attach.h"
 #include "server/init_flags.h"
 #include "server/reserved.h"
 #include "server/server.h"
@@ -20,6 +21,8 @@ struct fn_track {
 	pthread_mutex_t lock;
 	struct fn_pend *slots[256];
 };
+
+struct fn_control;
 
 struct fn_follow {
 	struct fn_server *srv;
@@ -60,6 +63,9 @@ struct fn_server {
 	struct fuse_forget_one *inject; /* what the server is to forget */
 	size_t inject_size;
 	atomic_size_t ninject;
+
+	_Atomic(struct fn_control *) control; /* NULL: there is no control file */
+	struct fn_local *local;
 
 	struct fn_reserved reserved[FN_NODE_FILES_MAX];
 	atomic_size_t nreserved;

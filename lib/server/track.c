@@ -2,6 +2,7 @@
 /* Learns from requests and their replies what the kernel holds. On the path of every request. */
 #include <errno.h>
 #include <fuse_lowlevel.h>
+#include <poll.h>
 #include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
@@ -120,6 +121,7 @@ void fn_track_request(struct fn_server *srv, const struct fn_msg *msg)
 	case OP_TMPFILE:
 	case FUSE_READDIRPLUS:
 	case FUSE_INIT:
+	case FUSE_POLL:
 		add(srv, msg, NULL, 0, NULL, 0);
 		break;
 	case FUSE_OPEN:
@@ -255,6 +257,26 @@ static void name_moved(struct fn_server *srv, const struct fn_pend *p)
 			      p->new_len);
 }
 
+/* A server without poll() says ENOSYS, and the kernel never asks again, about no file of the
+ * mount: not about the control file either. What it would take that for is what it is told. */
+static void poll_reply(const struct fuse_out_header *out, struct fn_tracked *res)
+{
+	struct {
+		struct fuse_out_header out;
+		struct fuse_poll_out poll;
+	} * msg;
+
+	if (out->error != -ENOSYS)
+		return;
+	msg = calloc(1, sizeof(*msg));
+	if (!msg)
+		return;
+	msg->out = (struct fuse_out_header){.len = sizeof(*msg), .unique = out->unique};
+	msg->poll.revents = POLLIN | POLLOUT | POLLRDNORM | POLLWRNORM;
+	res->fixed = msg;
+	res->fixed_len = sizeof(*msg);
+}
+
 void fn_track_reply(struct fn_server *srv, uint64_t unique, const struct iovec *iov, int count,
 		    struct fn_tracked *res)
 {
@@ -264,7 +286,9 @@ void fn_track_reply(struct fn_server *srv, uint64_t unique, const struct iovec *
 	if (!p)
 		return;
 	fn_iov_read(iov, count, 0, &out, sizeof(out));
-	if (!out.error) {
+	if (p->opcode == FUSE_POLL) {
+		poll_reply(&out, res);
+	} else if (!out.error) {
 		switch (p->opcode) {
 		case FUSE_UNLINK:
 		case FUSE_RMDIR:

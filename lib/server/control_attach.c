@@ -1,0 +1,196 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* The control file in the mount of a server: what it needs of the session and the store. */
+#include "server/control_attach.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <fuse_lowlevel.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "server/control.h"
+#include "server/server_impl.h"
+
+struct fn_control_mount {
+	struct fn_server *srv;
+	struct fn_control *ctl;
+	int store; /* the backing directory, or -1: the mount itself is asked */
+};
+
+static int send_message(void *ctx, int fd, const struct iovec *iov, int count)
+{
+	const struct fn_control_mount *m = ctx;
+
+	if (fd < 0)
+		fd = fuse_session_fd(m->srv->se);
+	return writev(fd, iov, count) < 0 ? -errno : 0;
+}
+
+static int stat_in_store(void *ctx, const char *path, struct stat *st)
+{
+	const struct fn_control_mount *m = ctx;
+	char full[PATH_MAX];
+
+	if (m->store >= 0)
+		return fstatat(m->store, path, st, AT_EMPTY_PATH | AT_SYMLINK_NOFOLLOW) ? -errno
+											: 0;
+	/* Through the mount: this is not a thread that serves it. */
+	if (snprintf(full, sizeof(full), "%s/%s", m->srv->mountpoint, path) >= (int)sizeof(full))
+		return -ENAMETOOLONG;
+	return lstat(full, st) ? -errno : 0;
+}
+
+static int path_of(void *ctx, const struct fn_object *object, char *buf, size_t size)
+{
+	const struct fn_control_mount *m = ctx;
+	struct fn_object node;
+
+	fn_object_copy(&node, object);
+	if (!(node.has & FN_OBJ_NODE) && node.handle_type == FN_HANDLE_FUSE)
+		fn_object_from_fuse_handle(&node, object->handle, object->handle_len);
+	if (!(node.has & FN_OBJ_NODE)) {
+		if (!m->srv->hooks.find)
+			return -ESTALE;
+		if (m->srv->hooks.find(m->srv->hooks_ctx, object, &node))
+			return -ESTALE;
+	}
+	return fn_nodes_place(m->srv->nodes, node.nodeid, buf, size) ? -ESTALE : 0;
+}
+
+static int inject(void *ctx, const struct fn_event *ev)
+{
+	const struct fn_control_mount *m = ctx;
+
+	return fn_server_push(m->srv, ev);
+}
+
+static void on_request(void *ctx, const struct fn_request *req)
+{
+	const struct fn_control_mount *m = ctx;
+
+	fn_control_request(m->ctl, req->fd, req->in, sizeof(*req->in) + req->arglen);
+}
+
+static bool on_interrupt(void *ctx, uint64_t unique)
+{
+	const struct fn_control_mount *m = ctx;
+
+	return fn_control_interrupt(m->ctl, unique);
+}
+
+static void on_close(void *ctx)
+{
+	struct fn_control_mount *m = ctx;
+	struct fn_control *ctl = m->ctl;
+
+	fn_control_unmount(ctl);
+	fn_control_free(ctl);
+	atomic_store(&m->srv->control, NULL);
+	if (m->store >= 0)
+		close(m->store);
+	free(m);
+}
+
+static const struct fn_reserved_ops control_ops = {
+	.request = on_request,
+	.interrupt = on_interrupt,
+	.close = on_close,
+};
+
+static int start(struct fn_control_mount *m)
+{
+	struct fn_control_conf conf = {
+		.ctx = m,
+		.owner = geteuid(),
+		.send = send_message,
+		.stat = stat_in_store,
+		.path = path_of,
+		.inject = inject,
+		.server = "fnutils " FN_VERSION,
+	};
+	int rc = fn_server_reserve(m->srv, FN_CONTROL_NAME, &control_ops, m, &conf.nodeid);
+
+	if (rc)
+		return rc;
+	rc = fn_control_new(&m->ctl, &conf);
+	return rc ? rc : fn_control_start(m->ctl);
+}
+
+int fn_control_attach(struct fn_server *srv, const char *backing)
+{
+	struct fn_control_mount *m = calloc(1, sizeof(*m));
+	int rc = 0;
+
+	if (!m)
+		return -ENOMEM;
+	m->srv = srv;
+	m->store = -1;
+	if (backing) {
+		m->store = open(backing, O_PATH | O_DIRECTORY | O_CLOEXEC);
+		rc = m->store < 0 ? -errno : 0;
+	}
+	if (!rc)
+		rc = start(m);
+	if (rc) {
+		if (m->store >= 0)
+			close(m->store);
+		fn_control_free(m->ctl);
+		free(m);
+		return rc;
+	}
+	atomic_store(&srv->control, m->ctl);
+	return 0;
+}
+
+/* dir of node, a slash, name. False: not known, or too long. */
+static bool join_path(struct fn_server *srv, const struct fn_object *dir, const struct fn_str *name,
+		      char *buf, size_t size, struct fn_str *path)
+{
+	struct fn_object node;
+	size_t len;
+
+	fn_object_clear(&node);
+	if (dir->has & FN_OBJ_NODE)
+		node.nodeid = dir->nodeid;
+	else if (!(dir->has & FN_OBJ_HANDLE) || !srv->hooks.find ||
+		 srv->hooks.find(srv->hooks_ctx, dir, &node))
+		return false;
+	if (fn_nodes_place(srv->nodes, node.nodeid, buf, size))
+		return false;
+	len = strlen(buf);
+	if (name->len) {
+		if (len + name->len + 2 > size)
+			return false;
+		if (len)
+			buf[len++] = '/';
+		memcpy(buf + len, name->data, name->len);
+		len += name->len;
+	}
+	*path = (struct fn_str){buf, len};
+	return true;
+}
+
+void fn_control_tell(struct fn_server *srv, const struct fn_event *ev)
+{
+	struct fn_control *ctl = atomic_load(&srv->control);
+	char path[PATH_MAX], old_path[PATH_MAX];
+	struct fn_event copy;
+
+	if (!ctl || !(fn_control_wanted(ctl) & ev->mask || ev->mask & FN_Q_OVERFLOW))
+		return;
+	if (ev->path.data || ev->old_path.data) {
+		fn_control_event(ctl, ev);
+		return;
+	}
+	copy = *ev;
+	if (ev->name.len || !(ev->mask & FN_RENAME))
+		join_path(srv, ev->name.len ? &ev->parent : &ev->object, &ev->name, path,
+			  sizeof(path), &copy.path);
+	if (ev->old_name.len)
+		join_path(srv, &ev->old_parent, &ev->old_name, old_path, sizeof(old_path),
+			  &copy.old_path);
+	fn_control_event(ctl, &copy);
+}
