@@ -45,9 +45,10 @@ static int open_kind(struct fnmount *m, const char *kind)
 	const struct fn_source_opts opts = {
 		.mask = FN_CHANGE_EVENTS,
 		.flags = FN_SOURCE_RECURSIVE | FN_SOURCE_WHOLE_FS | FN_SOURCE_NO_SELF |
-			 FN_SOURCE_MODE,
+			 FN_SOURCE_MODE | (m->own_mount >= 0 ? FN_SOURCE_QUIET_MOUNT : 0),
 		.roots = &root,
 		.nroots = 1,
+		.quiet_mount = m->own_mount,
 	};
 
 	for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++)
@@ -92,7 +93,8 @@ static int path_of(const struct fnmount *m, int fd, char *buf, size_t size)
 	char full[8192];
 	struct proc_path p;
 	struct stat st;
-	size_t n = strlen(m->backing);
+	/* A mount that is nowhere attached shows paths from its own root. */
+	size_t n = m->own_mount >= 0 ? 0 : strlen(m->backing);
 	ssize_t len = readlink(proc_path(&p, fd), full, sizeof(full) - 1);
 
 	if (len < 0)

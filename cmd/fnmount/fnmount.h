@@ -31,6 +31,9 @@ struct config {
 struct fnmount {
 	struct config config;
 	char *backing; /* absolute, without symlinks */
+	/* A mount of the backing directory for this server alone, -1 where that is not allowed:
+	 * what clients read and write comes through it, and is told from what others do there. */
+	int own_mount;
 	char *mountpoint;
 	const char *events;
 	struct table inodes;

@@ -185,8 +185,8 @@ static void release_inode(void *arg, struct inode *i)
 static int open_backing(struct fnmount *m)
 {
 	size_t limit = setup_descriptors();
-	int fd = open(m->backing, O_PATH | O_DIRECTORY | O_CLOEXEC);
-	int r = fd < 0 ? -errno : table_init(&m->inodes, fd, limit / 2);
+	int fd = setup_own_mount(m);
+	int r = fd < 0 ? fd : table_init(&m->inodes, fd, limit / 2);
 
 	m->inodes.release = release_inode;
 	m->inodes.release_arg = m;
@@ -250,7 +250,8 @@ static void print_stats(const struct fnmount *m)
 	fprintf(stderr,
 		"pushed %" PRIu64 " replayed %" PRIu64 " unheld %" PRIu64 " coalesced %" PRIu64
 		" malformed %" PRIu64 " stale %" PRIu64 " failed %" PRIu64 " lost %" PRIu64 "\n",
-		s.pushed, s.replayed, s.unheld, s.coalesced, s.malformed, s.stale, s.failed, s.lost);
+		s.pushed, s.replayed, s.unheld, s.coalesced, s.malformed, s.stale, s.failed,
+		s.lost);
 }
 
 /* From the mounting on: what is begun is taken back in reverse. */
@@ -298,7 +299,7 @@ static int run(struct fnmount *m)
 
 static int mount_it(struct config *config, char **operands)
 {
-	struct fnmount m = {.config = *config, .ready_pipe = -1};
+	struct fnmount m = {.config = *config, .ready_pipe = -1, .own_mount = -1};
 	bool parent = false;
 	int r;
 

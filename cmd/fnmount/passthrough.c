@@ -27,8 +27,10 @@ struct backing_map {
 
 uint64_t passthrough_init_flags(const struct fnmount *m)
 {
-	/* The kernel refuses passthrough beside its own writeback cache. */
-	bool pass = !m->config.no_passthrough && !m->config.writeback && m->as_caller;
+	/* inotify cannot tell what passes through in the kernel from what others write. The
+	 * kernel refuses passthrough beside its own writeback cache. */
+	bool blind = m->source && !strcmp(fn_source_name(m->source), "inotify");
+	bool pass = !m->config.no_passthrough && !m->config.writeback && m->as_caller && !blind;
 
 	return FN_INITF_HANDLE_KILLPRIV_V2 | (pass ? FN_INITF_PASSTHROUGH : 0);
 }

@@ -10,6 +10,9 @@ int setup_paths(struct fnmount *m);
 int setup_background(struct fnmount *m, bool *parent);
 /* The number of descriptors this process may have, raised as far as it goes. */
 size_t setup_descriptors(void);
+/* BACKING for the inode table (O_PATH), on a mount of our own (own_mount) where that is allowed.
+ * A descriptor or -errno. */
+int setup_own_mount(struct fnmount *m);
 /* Tells whoever waits that the mount works and events are watched. */
 void setup_ready(struct fnmount *m);
 

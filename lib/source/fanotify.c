@@ -221,6 +221,16 @@ static int new_source(struct fan_source **src, const struct fn_source_opts *opts
 	return 0;
 }
 
+/* An ignore mask on a mount silences it for the group, also for the file system's own mark. */
+static int quiet_mount(struct fan_source *s, int dir)
+{
+	const unsigned flags = FAN_MARK_ADD | FAN_MARK_MOUNT | FAN_MARK_IGNORED_MASK |
+			       FAN_MARK_IGNORED_SURV_MODIFY;
+	const uint64_t mask = FN_CONTENT_EVENTS & ~(uint64_t)FN_ATTRIB;
+
+	return fanotify_mark(s->fd, flags, mask, dir, NULL) ? -errno : 0;
+}
+
 static int start(struct fan_source *s, const struct fn_source_opts *opts, int *bad)
 {
 	int rc = open_group(s);
@@ -232,6 +242,8 @@ static int start(struct fan_source *s, const struct fn_source_opts *opts, int *b
 		*bad = (int)i;
 		rc = fan_open_roots(s, opts->roots[i], i);
 	}
+	if (rc == 0 && opts->flags & FN_SOURCE_QUIET_MOUNT)
+		rc = quiet_mount(s, opts->quiet_mount);
 	/* Marks come after all roots are known: one root may lie in another. */
 	for (size_t i = 0; rc == 0 && i < s->nroots; i++) {
 		*bad = (int)i;
