@@ -17,30 +17,9 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-enum {
-	SET_MEM_TABLE = 5,
-	GET_PROTOCOL_FEATURES = 15,
-	SET_PROTOCOL_FEATURES = 16,
-	GET_CONFIG = 24,
-};
-#define F_CONFIG (UINT64_C(1) << 9)
-#define FLAG_REPLY 4u
-#define FLAGS_REPLY (1u | FLAG_REPLY) /* version 1, reply */
-#define MAX_FDS 32
+#include "probe/vhost_user.h"
 
-struct message {
-	uint32_t request, flags, size;
-	uint8_t payload[8192];
-	int fds[MAX_FDS];
-	size_t nfds;
-};
-
-/* struct virtio_fs_config */
-struct fs_config {
-	char tag[36];
-	uint32_t queues;
-	uint32_t notify_buf_size;
-};
+#define MAX_REGIONS 32
 
 static int fail(const char *what)
 {
@@ -48,81 +27,12 @@ static int fail(const char *what)
 	return EXIT_FAILURE;
 }
 
-static void take_fds(struct message *m, struct msghdr *h)
+static int forward(int fd, struct fn_vhost_message *m)
 {
-	for (struct cmsghdr *c = CMSG_FIRSTHDR(h); c; c = CMSG_NXTHDR(h, c)) {
-		size_t n = (c->cmsg_len - CMSG_LEN(0)) / sizeof(int);
+	int r = fn_vhost_send(fd, m, -1);
 
-		if (c->cmsg_level != SOL_SOCKET || c->cmsg_type != SCM_RIGHTS || n > MAX_FDS)
-			continue;
-		memcpy(m->fds, CMSG_DATA(c), n * sizeof(int));
-		m->nfds = n;
-	}
-}
-
-static int read_rest(int fd, uint8_t *to, size_t len)
-{
-	while (len) {
-		ssize_t n = read(fd, to, len);
-
-		if (n <= 0)
-			return -1;
-		to += n;
-		len -= (size_t)n;
-	}
-	return 0;
-}
-
-static int receive(int fd, struct message *m)
-{
-	union {
-		struct cmsghdr align;
-		char room[CMSG_SPACE(MAX_FDS * sizeof(int))];
-	} control;
-	struct iovec iov = {m, 12};
-	struct msghdr h = {.msg_iov = &iov,
-			   .msg_iovlen = 1,
-			   .msg_control = control.room,
-			   .msg_controllen = sizeof(control.room)};
-	ssize_t n = recvmsg(fd, &h, MSG_CMSG_CLOEXEC | MSG_WAITALL);
-
-	m->nfds = 0;
-	if (n != 12)
-		return -1;
-	take_fds(m, &h);
-	if (m->size > sizeof(m->payload)) {
-		errno = EMSGSIZE;
-		return -1;
-	}
-	return read_rest(fd, m->payload, m->size);
-}
-
-static int forward(int fd, struct message *m)
-{
-	union {
-		struct cmsghdr align;
-		char room[CMSG_SPACE(MAX_FDS * sizeof(int))];
-	} control;
-	struct iovec iov = {m, 12 + m->size};
-	struct msghdr h = {.msg_iov = &iov, .msg_iovlen = 1};
-	ssize_t n;
-
-	if (m->nfds) {
-		struct cmsghdr *c;
-
-		memset(&control, 0, sizeof(control));
-		h.msg_control = control.room;
-		h.msg_controllen = CMSG_SPACE(m->nfds * sizeof(int));
-		c = CMSG_FIRSTHDR(&h);
-		c->cmsg_level = SOL_SOCKET;
-		c->cmsg_type = SCM_RIGHTS;
-		c->cmsg_len = CMSG_LEN(m->nfds * sizeof(int));
-		memcpy(CMSG_DATA(c), m->fds, m->nfds * sizeof(int));
-	}
-	n = sendmsg(fd, &h, MSG_NOSIGNAL);
-	for (size_t i = 0; i < m->nfds; i++)
-		close(m->fds[i]);
-	return n == (ssize_t)(12 + m->size) ? 0 : -1;
+	fn_vhost_close_fds(m);
+	return r;
 }
 
 static void or_u64(uint8_t *p, uint64_t set, uint64_t clear)
@@ -134,9 +44,9 @@ static void or_u64(uint8_t *p, uint64_t set, uint64_t clear)
 	memcpy(p, &v, sizeof(v));
 }
 
-static int answer_config(int front, struct message *m, const char *tag)
+static int answer_config(int front, struct fn_vhost_message *m, const char *tag)
 {
-	struct fs_config config = {.queues = 1};
+	struct fn_vhost_fs_config config = {.num_request_queues = 1};
 	uint32_t offset, size;
 
 	memcpy(config.tag, tag, strnlen(tag, sizeof(config.tag)));
@@ -148,38 +58,38 @@ static int answer_config(int front, struct message *m, const char *tag)
 	if (offset < sizeof(config))
 		memcpy(m->payload + 12, (char *)&config + offset,
 		       size < sizeof(config) - offset ? size : sizeof(config) - offset);
-	m->flags = FLAGS_REPLY;
+	m->flags = FN_VHOST_VERSION | FN_VHOST_REPLY;
 	return forward(front, m);
 }
 
-static void trim_mem_table(struct message *m)
+static void trim_mem_table(struct fn_vhost_message *m)
 {
 	uint32_t regions;
 
 	memcpy(&regions, m->payload, 4);
-	if (m->size >= 8 && regions <= MAX_FDS && 8 + 32 * regions < m->size)
+	if (m->size >= 8 && regions <= MAX_REGIONS && 8 + 32 * regions < m->size)
 		m->size = 8 + 32 * regions;
 }
 
-static int from_front(int front, int back, struct message *m, const char *tag)
+static int from_front(int front, int back, struct fn_vhost_message *m, const char *tag)
 {
-	if (receive(front, m))
+	if (fn_vhost_receive(front, m, -1))
 		return -1;
-	if (m->request == GET_CONFIG)
+	if (m->request == FN_VHOST_GET_CONFIG)
 		return answer_config(front, m, tag);
-	if (m->request == SET_PROTOCOL_FEATURES && m->size >= 8)
-		or_u64(m->payload, 0, F_CONFIG);
-	if (m->request == SET_MEM_TABLE)
+	if (m->request == FN_VHOST_SET_PROTOCOL_FEATURES && m->size >= 8)
+		or_u64(m->payload, 0, FN_VHOST_PROTOCOL_F_CONFIG);
+	if (m->request == FN_VHOST_SET_MEM_TABLE)
 		trim_mem_table(m);
 	return forward(back, m);
 }
 
-static int from_back(int back, int front, struct message *m)
+static int from_back(int back, int front, struct fn_vhost_message *m)
 {
-	if (receive(back, m))
+	if (fn_vhost_receive(back, m, -1))
 		return -1;
-	if (m->request == GET_PROTOCOL_FEATURES && m->size >= 8)
-		or_u64(m->payload, F_CONFIG, 0);
+	if (m->request == FN_VHOST_GET_PROTOCOL_FEATURES && m->size >= 8)
+		or_u64(m->payload, FN_VHOST_PROTOCOL_F_CONFIG, 0);
 	return forward(front, m);
 }
 
@@ -206,7 +116,7 @@ static int accept_one(const char *path)
 
 int main(int argc, char **argv)
 {
-	static struct message m;
+	static struct fn_vhost_message m;
 	struct pollfd p[2] = {{.events = POLLIN}, {.events = POLLIN}};
 	struct sockaddr_un a;
 
