@@ -113,7 +113,8 @@ static const char *matrix_cell(char *text, size_t size, const struct fn_facts *f
 	else if (fact->value)
 		snprintf(text, size, "%s", fact->value);
 	else
-		snprintf(text, size, "unknown: %s", fact->reason ? fact->reason : "");
+		snprintf(text, size, "%s: %s", fn_fact_state_name(fact->state),
+			 fact->reason ? fact->reason : "");
 	return text;
 }
 

@@ -47,21 +47,23 @@ static int open_connection(unsigned connection)
 	return fd;
 }
 
+static const char *const controls[] = {"waiting", "max_background", "congestion_threshold"};
+#define NCONTROLS (sizeof(controls) / sizeof(controls[0]))
+
 static void put_control(struct fn_facts *f, unsigned connection)
 {
-	static const char *const names[] = {"waiting", "max_background", "congestion_threshold"};
 	int dir = open_connection(connection);
 	char text[32];
 
-	for (size_t i = 0; i < 3; i++) {
-		int r = dir < 0 ? dir : fn_sysfile_read(dir, names[i], text, sizeof(text));
+	for (size_t i = 0; i < NCONTROLS; i++) {
+		int r = dir < 0 ? dir : fn_sysfile_read(dir, controls[i], text, sizeof(text));
 
 		if (r == -ENOENT && dir < 0)
-			fn_fact_unknown(f, names[i], "fusectl", "fusectl does not show it");
+			fn_fact_unknown(f, controls[i], "fusectl", "fusectl does not show it");
 		else if (r)
-			fn_fact_unknown(f, names[i], "fusectl", "%s", strerror(-r));
+			fn_fact_unknown(f, controls[i], "fusectl", "%s", strerror(-r));
 		else
-			fn_fact_text(f, names[i], "fusectl", text);
+			fn_fact_text(f, controls[i], "fusectl", text);
 	}
 	if (dir >= 0)
 		close(dir);
@@ -146,6 +148,14 @@ static void put_state(struct fn_facts *f, int pid)
 						  : "sleeping");
 }
 
+static void put_no_process(struct fn_facts *f, const char *reason)
+{
+	static const char *const names[] = {"server_pid", "server_name", "server_state"};
+
+	for (size_t i = 0; i < 3; i++)
+		fn_fact_no(f, names[i], "/proc/*/fd", "%s", reason);
+}
+
 static void put_process(struct fn_facts *f, unsigned connection)
 {
 	struct holders h = {0};
@@ -170,17 +180,19 @@ static void put_process(struct fn_facts *f, unsigned connection)
 		fn_fact_unknown(f, "server_pid", "/proc/*/fd",
 				"there are processes that we may not look into");
 	} else {
-		fn_fact_no(f, "server_pid", "/proc/*/fd", "no process here has it open");
+		put_no_process(f, "no process here has it open");
 	}
 }
 
 void fn_probe_connection(struct fn_facts *f, unsigned connection, bool virtiofs)
 {
 	fn_fact_u64(f, "connection", "st_dev", connection);
+	if (virtiofs) {
+		for (size_t i = 0; i < NCONTROLS; i++)
+			fn_fact_no(f, controls[i], "fusectl", "virtiofs is not shown there");
+		put_no_process(f, "the server of virtiofs is outside of this machine");
+		return;
+	}
 	put_control(f, connection);
-	if (virtiofs)
-		fn_fact_no(f, "server_pid", "/proc/self/mountinfo",
-			   "the server of virtiofs is outside of this machine");
-	else
-		put_process(f, connection);
+	put_process(f, connection);
 }

@@ -169,33 +169,48 @@ static void put_latency(struct fn_facts *f, const struct fn_watcher *w, const ch
 	fact->rank = rank + 1000;
 }
 
+/* The state of one cell of the matrix; the verdict, or why there is none, goes to text. */
+static enum fn_fact_state judge(const struct run *run, const struct fn_watcher *w, size_t i,
+				struct fn_fact_text *t, char text[96])
+{
+	size_t n;
+	const struct fn_kind *k = &fn_kinds(&n)[i];
+
+	if (run->failed[i]) {
+		t->reason = run->failed[i] == -EREMOTEIO ? "the far side cannot do this"
+							 : strerror(-run->failed[i]);
+		return FN_FACT_UNKNOWN;
+	}
+	t->value = text;
+	return fn_kind_verdict(k, &w->seen[i], text, 96) == FN_VERDICT_EXACT ? FN_FACT_YES
+									     : FN_FACT_NO;
+}
+
 static void put_kind(struct fn_facts *f, const struct run *run, int wi, size_t i)
 {
 	size_t n;
 	const struct fn_kind *k = &fn_kinds(&n)[i];
 	const struct fn_watcher *w = &run->watcher[wi];
-	char name[FN_FACT_NAME_MAX], text[96] = "";
+	unsigned rank = KIND_RANK + (unsigned)wi * 100 + (unsigned)i;
 	struct fn_fact_text t = {.how = "measured"};
-	enum fn_verdict v = FN_VERDICT_NONE;
+	char name[FN_FACT_NAME_MAX], text[96];
+	enum fn_fact_state state;
 	struct fn_fact *fact;
-	int err = w->error ? w->error : run->failed[i];
 
-	if (err) {
-		t.reason = err == -EREMOTEIO ? "the far side cannot do this" : strerror(-err);
-	} else {
-		v = fn_kind_verdict(k, &w->seen[i], text, sizeof(text));
-		t.value = text;
-	}
 	snprintf(name, sizeof(name), "%s_%s", w->name, k->name);
-	fact = fn_fact_put(f, name,
-			   err                     ? FN_FACT_UNKNOWN
-			   : v == FN_VERDICT_EXACT ? FN_FACT_YES
-						   : FN_FACT_NO,
-			   &t);
+	if (w->error) { /* that it cannot watch there at all is an answer too */
+		fn_fact_result(f, name, "placing a watch", w->error);
+	} else {
+		state = judge(run, w, i, &t, text);
+		fn_fact_put(f, name, state, &t);
+		if (state == FN_FACT_YES)
+			put_latency(f, w, k->name, w->seen[i].when_ns - run->start_ns[i], rank);
+	}
+	fact = fn_facts_find(f, name); /* the list may have moved */
+	if (!fact)
+		return;
 	snprintf(fact->group, sizeof(fact->group), "%s", w->name);
-	fact->rank = KIND_RANK + (unsigned)wi * 100 + (unsigned)i;
-	if (v == FN_VERDICT_EXACT)
-		put_latency(f, w, k->name, w->seen[i].when_ns - run->start_ns[i], fact->rank);
+	fact->rank = rank;
 }
 
 static void put_failed(struct fn_report *r, const char *reason)
