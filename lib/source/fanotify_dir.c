@@ -319,7 +319,7 @@ static int open_dir(struct fan_source *s, const struct fn_object *dir)
  */
 static bool look_ahead(struct fan_source *s, const struct fn_object *dir)
 {
-	while (fan_read_ahead(s) > 0) {
+	for (int reads = 0; reads < 64 && fan_read_ahead(s) > 0; reads++) {
 		fan_learn(s);
 		if (fn_pathmap_place(s->map, dir) != FN_PLACE_UNKNOWN)
 			return true;

@@ -1,13 +1,105 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
+#include <grp.h>
+
 #include "source_scenarios.h"
+
+static const struct kind kinds[] = {
+	{"fanotify", fn_source_fanotify, FN_SOURCE_WHOLE_FS, "/tmp"},
+	{"fanotify on tmpfs", fn_source_fanotify, FN_SOURCE_WHOLE_FS, "/dev/shm"},
+	{"fanotify, inode marks", fn_source_fanotify, 0, "/tmp"},
+};
+
+static void as_nobody(void)
+{
+	static const struct kind nobody = {"fanotify, unprivileged", fn_source_fanotify,
+					   FN_SOURCE_WHOLE_FS, "/tmp"};
+
+	if (geteuid() == 0 && (setgroups(0, NULL) < 0 || setgid(65534) < 0 || setuid(65534) < 0))
+		_exit(100);
+	kind = &nobody;
+	unit_faults = 0;
+	life_of_a_file();
+	life_of_a_directory();
+	renames();
+	directory_renames();
+	directory_moved_in_and_out();
+	two_roots();
+	root_removed();
+	fflush(stdout);
+	_exit(unit_faults != 0);
+}
+
+static void unprivileged(void)
+{
+	fflush(stdout);
+	CHECK_INT(in_child(as_nobody), 0);
+}
+
+/* Directories that nobody has looked at, removed before their events are read: only the queue
+ * itself can tell where they were. */
+static void removed_before_read(void)
+{
+	struct watch w;
+
+	kind = &kinds[0];
+	tree_begin();
+	for (int i = 0; i < 50; i++) {
+		make_dir(at("root/d%d", i));
+		make_dir(at("root/d%d/e", i));
+		make_node(at("root/d%d/e/f", i));
+		make_dir(at("out/d%d", i));
+		make_node(at("out/d%d/f", i));
+	}
+	watch_tree(&w, NAMES);
+	for (int i = 0; i < 50; i++)
+		remove_tree(at("out/d%d", i));
+	for (int i = 0; i < 50; i++)
+		remove_tree(at("root/d%d", i));
+	pump_until(&w, 150);
+	CHECK_INT(w.n, 150);
+	CHECK(has_line(&w, "delete d7/e/f", 1));
+	CHECK(has_line(&w, "delete,dir d49/e", 1));
+	CHECK_STR(w.lines[149], "delete,dir d49");
+	tree_end(&w);
+}
+
+/* The map of paths may be much smaller than the tree. */
+static void small_map(void)
+{
+	struct watch w;
+	const char *root;
+	struct fn_source_opts o = {
+		.mask = NAMES, .flags = FN_SOURCE_RECURSIVE, .nroots = 1, .max_paths = 8};
+
+	kind = &kinds[0];
+	tree_begin();
+	for (int i = 0; i < 40; i++) {
+		make_dir(at("root/d%d", i));
+		make_dir(at("root/d%d/e", i));
+	}
+	root = at("root");
+	o.roots = &root;
+	open_watch(&w, &o);
+	for (int i = 0; i < 40; i++)
+		make_node(at("root/d%d/e/f", i));
+	pump_until(&w, 40);
+	CHECK_INT(w.n, 40);
+	for (int i = 0; i < 40; i++) {
+		char line[40];
+
+		snprintf(line, sizeof(line), "create d%d/e/f", i);
+		CHECK(has_line(&w, line, 1));
+	}
+	tree_end(&w);
+}
 
 int main(void)
 {
-	static const struct kind kinds[] = {
-		{"fanotify", fn_source_fanotify, FN_SOURCE_WHOLE_FS, "/tmp"},
-		{"fanotify on tmpfs", fn_source_fanotify, FN_SOURCE_WHOLE_FS, "/dev/shm"},
-		{"fanotify, inode marks", fn_source_fanotify, 0, "/tmp"},
+	static const struct unit_test extra[] = {
+		{"fanotify: unprivileged", unprivileged},
+		{"fanotify: removed before it is read", removed_before_read},
+		{"fanotify: a small map of paths", small_map},
 	};
 
-	return run_kinds(kinds, 3, NULL, 0);
+	return run_kinds(kinds, 3, extra, 3);
 }

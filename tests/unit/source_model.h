@@ -209,7 +209,7 @@ static void drain_model(struct fn_source *src, struct model *m, int quiet_ms)
 static void random_changes(void)
 {
 	const char *rounds = getenv("FN_MODEL_ROUNDS"), *seed = getenv("FN_MODEL_SEED");
-	int first = seed ? atoi(seed) : 1, n = rounds ? atoi(rounds) : 4;
+	int first = seed ? atoi(seed) : 1, n = rounds ? atoi(rounds) : 3;
 
 	for (int round = first; round < first + n && !unit_faults; round++) {
 		struct model m = {.n = 0};
@@ -223,7 +223,7 @@ static void random_changes(void)
 				if (rnd(10) == 0)
 					fn_source_dispatch(w.src, model_event, &m);
 			}
-			drain_model(w.src, &m, 60);
+			drain_model(w.src, &m, 40);
 			model_compare(&m);
 			if (unit_faults)
 				printf("# seed %d\n", round);
