@@ -1,0 +1,98 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: GPL-2.0-or-later
+# Host underlay: fnmount below a stock virtiofsd; the guest sets remote watches in-band.
+
+load ../bats/helpers
+load guest
+
+setup_file() {
+	export GUESTS=$BATS_FILE_TMPDIR/guests SRC=$BATS_FILE_TMPDIR/src EXPORT=$BATS_FILE_TMPDIR/export
+	mkdir -p "$GUESTS" "$SRC" "$EXPORT"
+	guest_need
+	echo old >"$SRC/file"
+	mkdir "$SRC/dir"
+	fnmount -f "$SRC" "$EXPORT" >"$GUESTS/fnmount.log" 2>&1 3>&- &
+	echo $! >"$GUESTS/fnmount.pid"
+	wait_for 5 mounted "$EXPORT"
+	guest_start g "$EXPORT"
+}
+
+teardown_file() {
+	guests_cleanup
+	umount -l "$EXPORT" 2>/dev/null || :
+	guest_kill "$(<"$GUESTS/fnmount.pid")"
+}
+
+# watch NAME OPTION…: fnwatch --json on the share, in the background of the guest.
+watch() {
+	local name=$1
+	shift
+	guest g <<-EOF
+		mkfifo /tmp/$name.ready
+		(
+			fnwatch --json --ready-fd 3 $* /mnt/share >/tmp/$name.out 2>/tmp/$name.err 3>/tmp/$name.ready &
+			echo \$! >/tmp/$name.pid
+			wait \$!
+			echo \$? >/tmp/$name.status
+		) &
+		read x </tmp/$name.ready
+		cat /tmp/$name.err
+	EOF
+}
+
+# seen NAME PATTERN: wait until the watcher's output has it, then print all of it.
+seen() {
+	guest g <<-EOF
+		i=0
+		until grep -q '$2' /tmp/$1.out; do
+			i=\$((i + 1))
+			[ \$i -lt 100 ] || { cat /tmp/$1.out /tmp/$1.err; exit 1; }
+			usleep 100000
+		done
+		kill \$(cat /tmp/$1.pid) 2>/dev/null
+		tail -n 40 /tmp/$1.out; grep -m1 overflow /tmp/$1.out || :
+	EOF
+}
+
+@test "remote watches: every kind of change on the host, joint renames" {
+	watch all -r
+	echo new >"$SRC/a"
+	chmod 600 "$SRC/a"
+	mv "$SRC/a" "$SRC/dir/b"
+	mv "$SRC/dir" "$SRC/moved"
+	echo more >>"$SRC/moved/b"
+	rm "$SRC/moved/b"
+	touch "$SRC/end"
+	run -0 seen all '/end"'
+	jq -r '[.events[0], .old_path // "", .path] | join(" ")' <<<"$output" | sed 's#/mnt/share/##g' >"$BATS_TEST_TMPDIR/got"
+	cat "$BATS_TEST_TMPDIR/got"
+	for want in 'create  a' 'modify  a' 'close-write  a' 'attrib  a' 'rename a dir/b' \
+		'rename dir moved' 'modify  moved/b' 'delete  moved/b' 'create  end'; do
+		grep -qx "$want" "$BATS_TEST_TMPDIR/got"
+	done
+	mkdir "$SRC/dir"
+	rm -rf "$SRC/moved" "$SRC/end"
+}
+
+@test "an overflow is told, with how many are lost" {
+	watch over -r
+	guest g <<<'kill -STOP $(cat /tmp/over.pid)'
+	(cd "$SRC/dir" && seq -f n%.0f 1 8000 | xargs touch && ls | xargs rm)
+	guest g <<<'kill -CONT $(cat /tmp/over.pid)'
+	run -0 seen over '"overflow"'
+	lost=$(grep -m1 '"overflow"' <<<"$output" | jq .lost)
+	[ "$lost" -gt 0 ]
+}
+
+@test "the end of the server ends the watch with a record and status 5" {
+	watch gone
+	fusermount3 -u -z "$EXPORT"
+	kill "$(<"$GUESTS/fnmount.pid")"
+	run -0 guest g <<-'EOF'
+		i=0
+		while [ -d /proc/$(cat /tmp/gone.pid) ] && [ $i -lt 100 ]; do i=$((i + 1)); usleep 100000; done
+		tail -n 1 /tmp/gone.out
+		cat /tmp/gone.err /tmp/gone.status
+	EOF
+	[[ ${lines[-1]} == 5 ]]
+}
