@@ -311,13 +311,13 @@ static ssize_t io_writev(struct fn_server *srv, int fd, struct iovec *iov, int c
 		iov = &own;
 		count = 1;
 	}
+	/* First: once the kernel has its answer, what is done next may overtake. */
+	fn_local_reply(srv, out.unique, out.error);
 	res = writev(fd, iov, count);
 	err = errno;
 	if (res < 0 && tracked.counted)
 		fn_nodes_entry_undo(srv->nodes, tracked.counted);
 	free(tracked.fixed);
-	if (res >= 0)
-		fn_local_reply(srv, out.unique, out.error);
 	errno = err;
 	return res < 0 ? res : (ssize_t)len;
 }
