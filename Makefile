@@ -117,6 +117,24 @@ $(BUILD)/$(1): $(patsubst %.c,$(BUILD)/%.o,$(sort $(wildcard cmd/$(1)/*.c))) $(C
 endef
 $(foreach c,$(CMDS),$(eval $(call command_rule,$(c))))
 
+# fndump's programs for the kernel. Where clang or libbpf is missing, or with BPF=0, it takes
+# tracefs and ptrace instead.
+ifneq ($(PKGS),)
+BPF ?= $(shell $(PKG_CONFIG) --exists libbpf && command -v $(CLANG) >/dev/null && echo 1)
+endif
+ifeq ($(BPF),1)
+BPF_OBJ  := $(BUILD)/cmd/fndump/bpf/fuse.bpf.o
+BPF_ARCH := $(patsubst x86_64%,x86,$(patsubst aarch64%,arm64,$(shell uname -m)))
+$(BPF_OBJ): cmd/fndump/bpf/fuse.bpf.c cmd/fndump/bpf/record.h
+	$(call say,BPF,$@)
+	@mkdir -p $(@D)
+	$(Q)$(CLANG) -O2 -g -target bpf -D__TARGET_ARCH_$(BPF_ARCH) -Wall $(if $(WERROR),-Werror) \
+		-I/usr/include/$(shell uname -m)-linux-gnu -c -o $@ $<
+$(BUILD)/cmd/fndump/kernel.o: $(BPF_OBJ)
+$(BUILD)/cmd/fndump/kernel.o: FN_CFLAGS += -DFN_HAVE_BPF -DFN_BPF_OBJECT='"$(abspath $(BPF_OBJ))"'
+$(BUILD)/fndump: CMD_LIBS += $(shell $(PKG_CONFIG) --libs libbpf)
+endif
+
 # fngen reads the option tables of all commands and writes what derives from them.
 $(FNGEN): $(patsubst %.c,$(BUILD)/%.o,$(sort $(wildcard cmd/gen/*.c))) $(patsubst %.c,$(BUILD)/%.o,$(sort $(wildcard cmd/fn*/options.c))) $(COMMON_OBJ) $(LIBA)
 	$(call say,LD,$@)

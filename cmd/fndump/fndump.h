@@ -15,6 +15,7 @@ enum fndump_option {
 	OPT_FOLLOW,
 	OPT_PID,
 	OPT_MOUNT,
+	OPT_VIA,
 	OPT_WRITE,
 	OPT_PCAPNG,
 	OPT_DISSECTOR,
@@ -41,6 +42,8 @@ enum fndump_option {
 
 extern const struct fn_command fndump_command;
 
+enum via { VIA_AUTO, VIA_BPF, VIA_PTRACE, VIA_TRACEFS };
+
 struct filter;
 
 /* What the command line asks for. */
@@ -52,6 +55,7 @@ struct config {
 	const char *mount, *write, *pcapng;
 	char **command; /* after "--" */
 	pid_t pid;
+	enum via via;
 	uint64_t slowest, limit;
 	bool json, anonymize, summary, histogram, outstanding, check, strict, dissector;
 };

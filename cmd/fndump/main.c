@@ -69,6 +69,23 @@ static int set_time(struct config *c, const char *value)
 	return fn_usage("--time: no style '%s'", value);
 }
 
+static int set_via(struct config *c, const char *value)
+{
+	static const char *const names[] = {
+		[VIA_AUTO] = "auto",
+		[VIA_BPF] = "bpf",
+		[VIA_PTRACE] = "ptrace",
+		[VIA_TRACEFS] = "tracefs",
+	};
+
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+		if (!strcmp(names[i], value)) {
+			c->via = (enum via)i;
+			return 0;
+		}
+	return fn_usage("--via: no method '%s'", value);
+}
+
 static int set_limit(int id, struct config *c, const char *value)
 {
 	size_t n = 0;
@@ -112,6 +129,8 @@ static int set_value(int id, struct config *c, const char *value)
 		return set_dialect(c, value);
 	case OPT_PID:
 		return set_pid(c, value);
+	case OPT_VIA:
+		return set_via(c, value);
 	case OPT_TIME:
 		return set_time(c, value);
 	case OPT_FILTER:
@@ -204,6 +223,9 @@ static int check_operands(const struct config *c, char **operands)
 		return fn_usage("one of FILE, --pid, --mount and COMMAND, not more");
 	if (c->command && !c->command[0])
 		return fn_usage("no COMMAND after --");
+	if ((c->via == VIA_PTRACE && c->mount) || (c->via == VIA_TRACEFS && !c->mount) ||
+	    (c->via == VIA_BPF && !c->mount && !c->pid))
+		return fn_usage("--via: not for what is to be traced");
 	if (c->json && c->print.format)
 		return fn_usage("--json and --format exclude each other");
 	if (!sources && isatty(STDIN_FILENO))

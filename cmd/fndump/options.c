@@ -36,16 +36,26 @@ static const struct fn_option options[] = {
 	 .name = "pid",
 	 .arg = "PID",
 	 .help = "trace the FUSE server of this process id",
-	 .man = "All of its threads, with *ptrace*(2). The server is stopped for a moment at each "
-		"of its system calls.",
+	 .man = "What all of its threads read from and write to _/dev/fuse_.",
 	 .complete = FN_COMPLETE_PID},
 	{.id = OPT_MOUNT,
 	 .short_name = 'm',
 	 .name = "mount",
 	 .arg = "PATH",
 	 .help = "trace the FUSE mount that PATH lies on, in the kernel",
-	 .man = "With the kernel's own tracepoints: nothing is stopped. Needs root.",
+	 .man = "With the kernel's own tracepoints: nothing is stopped. They do not show file "
+		"content, notifications and FORGET. Needs root.",
 	 .complete = FN_COMPLETE_DIR},
+	{.id = OPT_VIA,
+	 .name = "via",
+	 .arg = "METHOD",
+	 .help = "how to trace what is live",
+	 .man = "_bpf_: programs in the kernel, which stop nothing; needs root, and that fndump was "
+		"built with libbpf. _ptrace_, for *-p* and COMMAND: the server is stopped for a "
+		"moment at each of its system calls; also sees what it splices. _tracefs_, for "
+		"*--mount*: headers alone. _auto_, the default: bpf where that works and suffices.",
+	 .complete = FN_COMPLETE_WORDS,
+	 .words = "auto|bpf|ptrace|tracefs"},
 	{.id = OPT_WRITE,
 	 .short_name = 'w',
 	 .name = "write",

@@ -27,6 +27,7 @@ struct run {
 	const char *name;
 	uint64_t bad, findings, passed;
 	uint64_t unseen;
+	uint32_t conn; /* of the first message */
 	bool print;
 	int error; /* of writing */
 };
@@ -218,8 +219,10 @@ static int take_message(struct run *r, const struct fn_trace_msg *m)
 	struct fn_seen seen;
 	int e;
 
-	if (m->conn != 1 && !r->c->print.conn)
-		r->c->print.conn = r->printer->opts.conn = true;
+	if (!r->conn)
+		r->conn = m->conn;
+	if (m->conn != r->conn)
+		r->printer->opts.conn = true;
 	if (source_unseen(r->source) != r->unseen) {
 		r->unseen = source_unseen(r->source);
 		fn_session_lossy(r->session);

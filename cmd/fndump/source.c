@@ -8,6 +8,7 @@
 
 #include <sys/wait.h>
 
+#include "fndump/kernel.h"
 #include "trace/capture.h"
 #include "trace/tracefs.h"
 
@@ -15,6 +16,9 @@ struct source {
 	struct fn_trace *trace;
 	struct fn_capture *capture;
 	struct fn_tracefs *tracefs;
+	struct kernel *kernel;
+	void (*idle)(void *arg);
+	void *arg;
 	char name[32];
 };
 
@@ -40,6 +44,13 @@ static int open_trace(struct source *s, const struct config *c, const char *path
 	return 0;
 }
 
+static int no_kernel(const char *name, int e)
+{
+	return e ? fn_fail(FN_EXIT_UNSUPPORTED, "%s: programs in the kernel: %s", name,
+			   strerror(-e))
+		 : 0;
+}
+
 static int open_capture(struct source *s, const struct config *c, const char **name)
 {
 	int e;
@@ -47,6 +58,11 @@ static int open_capture(struct source *s, const struct config *c, const char **n
 	if (c->pid) {
 		snprintf(s->name, sizeof(s->name), "process %d", c->pid);
 		*name = s->name;
+		if (c->via != VIA_PTRACE) {
+			e = kernel_open_pid(&s->kernel, c->pid);
+			if (!e || c->via == VIA_BPF)
+				return no_kernel(*name, e);
+		}
 		e = fn_capture_attach(&s->capture, c->pid, c->trace.max_message);
 	} else {
 		*name = c->command[0];
@@ -78,6 +94,11 @@ static int open_mount(struct source *s, const struct config *c, const char **nam
 		return fn_fail(FN_EXIT_FAIL, "%s: not on a FUSE mount", c->mount);
 	if (e)
 		return fn_fail(FN_EXIT_FAIL, "%s: %s", c->mount, strerror(-e));
+	if (c->via != VIA_TRACEFS) {
+		e = kernel_open_mount(&s->kernel, conn);
+		if (!e || c->via == VIA_BPF)
+			return no_kernel(c->mount, e);
+	}
 	e = open_tracefs(s, c, conn);
 	if (e)
 		return fn_fail(FN_EXIT_UNSUPPORTED, "%s: the kernel's tracepoints: %s", c->mount,
@@ -92,6 +113,8 @@ int source_open(struct source **out, const struct config *c, const char *path, c
 
 	if (!s)
 		return fn_fail(FN_EXIT_FAIL, "%s", strerror(ENOMEM));
+	s->idle = c->trace.idle;
+	s->arg = c->trace.arg;
 	if (c->mount)
 		status = open_mount(s, c, name);
 	else if (c->pid || c->command)
@@ -112,11 +135,14 @@ void source_close(struct source *s)
 	fn_trace_close(s->trace);
 	fn_capture_close(s->capture);
 	fn_tracefs_stop(s->tracefs);
+	kernel_close(s->kernel);
 	free(s);
 }
 
 int source_next(struct source *s, struct fn_trace_msg *m)
 {
+	if (s->kernel)
+		return kernel_next(s->kernel, m, s->idle, s->arg);
 	return s->capture ? fn_capture_next(s->capture, m) : fn_trace_next(s->trace, m);
 }
 
@@ -125,11 +151,13 @@ const char *source_fault(const struct source *s, uint64_t *offset, uint64_t *lin
 	if (s->trace)
 		return fn_trace_fault(s->trace, offset, line);
 	*offset = *line = 0;
-	return fn_capture_fault(s->capture);
+	return s->kernel ? kernel_fault(s->kernel) : fn_capture_fault(s->capture);
 }
 
 uint64_t source_unseen(const struct source *s)
 {
+	if (s->kernel)
+		return kernel_unseen(s->kernel);
 	return s->trace ? fn_trace_unseen(s->trace) : 0;
 }
 

@@ -5,6 +5,7 @@ complete -c fndump -l dialect -d 'what numbers with several meanings mean' -x -a
 complete -c fndump -s F -l follow -d 'at the end of the file wait for more'
 complete -c fndump -s p -l pid -d 'trace the FUSE server of this process id' -x -a '(__fish_complete_pids)'
 complete -c fndump -s m -l mount -d 'trace the FUSE mount that PATH lies on, in the kernel' -x -a '(__fish_complete_directories)'
+complete -c fndump -l via -d 'how to trace what is live' -x -a 'auto bpf ptrace tracefs'
 complete -c fndump -s w -l write -d 'write the messages to FILE as fusedump' -r -F
 complete -c fndump -l to-pcapng -d 'write the messages to FILE for Wireshark' -r -F
 complete -c fndump -l dissector -d 'print a Wireshark dissector for *--to-pcapng*'

@@ -26,6 +26,9 @@ void fn_capture_close(struct fn_capture *c);
  * signal. */
 int fn_capture_next(struct fn_capture *c, struct fn_trace_msg *m);
 const char *fn_capture_fault(const struct fn_capture *c);
+/* The kernel's number of the connection that a /dev/fuse descriptor of a process speaks on, 0
+ * where the kernel does not tell (before 6.16). */
+uint32_t fn_capture_connection(pid_t pid, int fd);
 /* wait(2) status of the program that was started; -1 while it runs. */
 int fn_capture_status(const struct fn_capture *c);
 

@@ -110,7 +110,25 @@ static bool fuse_fd(struct fn_capture *c, const struct fn_capture_thread *t, pid
 	return f && f->fuse;
 }
 
-/* INIT begins a connection; a descriptor not heard of (a clone) speaks on the process's last. */
+uint32_t fn_capture_connection(pid_t pid, int fd)
+{
+	char path[64], line[128];
+	unsigned conn = 0;
+	FILE *f;
+
+	snprintf(path, sizeof(path), "/proc/%d/fdinfo/%d", pid, fd);
+	f = fopen(path, "re");
+	if (!f)
+		return 0;
+	while (fgets(line, sizeof(line), f))
+		if (sscanf(line, "fuse_connection: %u", &conn) == 1)
+			break;
+	fclose(f);
+	return conn;
+}
+
+/* As the kernel numbers them; else INIT begins a connection, and a descriptor not heard of (a
+ * clone) speaks on the process's last. */
 static uint32_t conn_of(struct fn_capture *c, const struct fn_capture_thread *t, pid_t tid,
 			const struct fn_trace_msg *m)
 {
@@ -118,13 +136,14 @@ static uint32_t conn_of(struct fn_capture *c, const struct fn_capture_thread *t,
 	bool init =
 		m->kind == FN_MSG_REQUEST && (m->opcode == OP_INIT || m->opcode == OP_CUSE_INIT);
 
-	if (!f)
-		return c->nconn;
-	if (init || (!f->conn && !c->nconn))
-		f->conn = ++c->nconn;
-	else if (!f->conn)
-		f->conn = c->nconn;
-	return f->conn;
+	if (f && (!f->conn || init)) {
+		uint32_t known = fn_capture_connection(tid, t->fd);
+
+		if (!known && (init || !c->nconn))
+			c->nconn++;
+		f->conn = known ? known : c->nconn;
+	}
+	return f ? f->conn : c->nconn;
 }
 
 static int message(struct fn_capture *c, const struct fn_capture_thread *t, pid_t tid, size_t len,
