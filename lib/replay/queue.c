@@ -197,6 +197,16 @@ uint64_t fn_queue_pop_lost(struct fn_queue *q)
 	return nodeid;
 }
 
+bool fn_queue_roomy(struct fn_queue *q)
+{
+	bool yes;
+
+	pthread_mutex_lock(&q->lock);
+	yes = q->tail - q->head < q->size / 2;
+	pthread_mutex_unlock(&q->lock);
+	return yes;
+}
+
 bool fn_queue_idle(struct fn_queue *q)
 {
 	bool idle;

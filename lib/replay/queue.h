@@ -23,6 +23,8 @@ uint64_t fn_queue_pop_lost(struct fn_queue *q);
 /* Wait until there is something or the queue was closed; false: closed. */
 bool fn_queue_wait(struct fn_queue *q);
 bool fn_queue_idle(struct fn_queue *q);
+/* Less than half full. */
+bool fn_queue_roomy(struct fn_queue *q);
 void fn_queue_close(struct fn_queue *q);
 /* Renames of directories that wait. */
 size_t fn_queue_moves(const struct fn_queue *q);

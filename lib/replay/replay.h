@@ -63,6 +63,8 @@ int fn_replay_start(struct fn_replay **r, const struct fn_replay_conf *conf);
 void fn_replay_ready(struct fn_replay *r, uint64_t init_flags, int fd);
 /* Takes a copy; never blocks. */
 void fn_replay_push(struct fn_replay *r, const struct fn_item *item);
+/* True while the queue is less than half full: who can wait does when it is not. */
+bool fn_replay_roomy(const struct fn_replay *r);
 /* True while a directory's rename waits: then paths are to be resolved late. */
 bool fn_replay_late(const struct fn_replay *r);
 /* Stop: ask, then join; join says -ETIMEDOUT while the thread still waits for the server. */

@@ -243,6 +243,11 @@ void fn_replay_push(struct fn_replay *r, const struct fn_item *item)
 	}
 }
 
+bool fn_replay_roomy(const struct fn_replay *r)
+{
+	return fn_queue_roomy(r->queue);
+}
+
 bool fn_replay_late(const struct fn_replay *r)
 {
 	return fn_queue_moves(r->queue) != 0;

@@ -64,7 +64,7 @@ static int inject(void *ctx, const struct fn_event *ev)
 {
 	const struct fn_control_mount *m = ctx;
 
-	return fn_server_push(m->srv, ev);
+	return fn_server_inject(m->srv, ev);
 }
 
 static void on_request(void *ctx, const struct fn_request *req)

@@ -191,9 +191,8 @@ static void push_late(struct fn_server *srv, uint64_t mask, const struct fn_even
 	}
 }
 
-int fn_server_push(struct fn_server *srv, const struct fn_event *ev)
+static int push_masked(struct fn_server *srv, const struct fn_event *ev, uint64_t mask)
 {
-	uint64_t mask = ev->mask & (srv->mask | FN_ISDIR);
 	struct fn_item item;
 	int res;
 
@@ -215,4 +214,26 @@ int fn_server_push(struct fn_server *srv, const struct fn_event *ev)
 	else if (res)
 		atomic_fetch_add_explicit(&srv->unheld, 1, memory_order_relaxed);
 	return res == -EINVAL ? res : 0;
+}
+
+int fn_server_push(struct fn_server *srv, const struct fn_event *ev)
+{
+	return push_masked(srv, ev, ev->mask & (srv->mask | FN_ISDIR));
+}
+
+int fn_server_inject(struct fn_server *srv, const struct fn_event *ev)
+{
+	uint64_t can = FN_ISDIR, mask = ev->mask;
+
+	/* An OPEN is raised by a call that also closes. */
+	if (mask & FN_OPEN && !(mask & (FN_CLOSE_WRITE | FN_CLOSE_NOWRITE)))
+		mask |= FN_CLOSE_NOWRITE;
+	mask &= ~(uint64_t)FN_OPEN;
+	for (size_t i = 0; i < sizeof(order) / sizeof(order[0]); i++)
+		can |= order[i].bits;
+	if (mask & ~can)
+		return -EOPNOTSUPP;
+	if (!fn_replay_roomy(srv->replay))
+		return -EAGAIN;
+	return push_masked(srv, ev, mask);
 }

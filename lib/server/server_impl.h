@@ -103,6 +103,10 @@ ssize_t fn_io_write(int fd, const void *buf, size_t len);
 void fn_follow_end(struct fn_server *srv);
 
 /* push.c */
+/* An event that a client asks for, whatever the server itself would replay. As fn_server_push();
+ * -EOPNOTSUPP: no replay raises this; -EAGAIN: who injects can wait, nothing of theirs is dropped
+ * for want of room. */
+int fn_server_inject(struct fn_server *srv, const struct fn_event *ev);
 int fn_push_resolve(void *ctx, const struct fn_event *ev, struct fn_item *item);
 
 /* reserved.c */

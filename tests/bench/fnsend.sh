@@ -60,13 +60,30 @@ awk '{print; sub(/modify/, "close-write"); print}' "$dir/modify" | head -n "$n" 
 rate "fnsend nudge: modify and close-write" "$n" "$FN_BUILD/fnsend" --via=nudge --stdin "$m" <"$dir/pairs"
 rate "fnsend nudge, no FUSE below: modify" "$n" "$FN_BUILD/fnsend" --via=nudge --stdin "$b" <"$dir/modify"
 
+# arrives NAME COUNT ROOT COMMAND…: the same, by the native events that come.
+arrives() {
+	local name=$1 count=$2 root=$3 counter
+	shift 3
+	"$FN_BUILD/tests/bench/count_events" "$root/many" "$count" >"$dir/count" &
+	counter=$!
+	await grep -q ready "$dir/count"
+	"$@" >/dev/null 2>&1
+	wait "$counter"
+	awk -v name="$name" -v n="$count" 'NF == 2 {
+		printf "%-44s %9.0f/s   %s of %s came\n", name, $1 / $2, $1, n
+	}' "$dir/count"
+}
 if [ -x "$FN_BUILD/fnmount" ]; then
-	"$FN_BUILD/fnmount" -f "$b" "$f" 2>/dev/null &
+	"$FN_BUILD/fnmount" -f --events=none "$b" "$f" 2>/dev/null &
 	fnmount=$!
-	await mounted "$f" && ls -l "$f/many" >/dev/null
-	rate "fnsend replay on fnmount: modify" "$n" "$FN_BUILD/fnsend" --via=replay --stdin "$f" <"$dir/modify"
-	awk '{print; sub(/modify/, "create"); print; sub(/create/, "delete"); print}' "$dir/modify" | head -n "$n" >"$dir/mix"
-	rate "fnsend replay on fnmount: modify, create, delete" "$n" "$FN_BUILD/fnsend" --via=replay --stdin "$f" <"$dir/mix"
+	await test -e "$f/.fsnotify" && ls -l "$f/many" >/dev/null
+	replay() { "$FN_BUILD/fnsend" --via=replay --stdin "$f"; }
+	awk -v n="$n" 'BEGIN {for (i = 0; i < n / 4; i++) {f = i % 1000 + 1
+		print "create many/" f; print "modify many/" f; print "attrib many/" f; print "delete many/" f}}' >"$dir/mix"
+	arrives "fnsend replay: create, modify, attrib, delete" "$n" "$f" replay <"$dir/mix"
+	awk -v n="$n" 'BEGIN {for (i = 0; i < n / 2; i++) print "rename many/" i % 1000 + 1 "\tmany/" (i + 1) % 1000 + 1}' >"$dir/renames"
+	arrives "fnsend replay: renames (two events each)" "$n" "$f" replay <"$dir/renames"
+	rate "fnsend replay, nobody watches: modify" "$n" replay <"$dir/modify"
 fi
 
 # One process a call.
@@ -90,7 +107,7 @@ latency 'a shell loop with touch, a pipe' "$m" sh -c "while read -r e p; do touc
 kinds="create modify close-write attrib access delete rename"
 watch() {
 	: >"$dir/seen"
-	inotifywait -m -q --format '%e' "$1" >"$dir/seen" 2>/dev/null &
+	inotifywait -m -q --exclude '\.fsnotify' --format '%e' "$1" >"$dir/seen" 2>/dev/null &
 	watcher=$!
 	await grep -q "$(printf 'inotify wd:')" "/proc/$watcher/fdinfo/3"
 }

@@ -80,7 +80,8 @@ int main(int argc, char **argv)
 	pid_t pid = -1;
 
 	signal(SIGPIPE, SIG_IGN);
-	if (dir < 0 || !count || !took || inotify_add_watch(watcher, argv[1], IN_MODIFY | IN_ATTRIB) < 0)
+	if (dir < 0 || !count || !took ||
+	    inotify_add_watch(watcher, argv[1], IN_MODIFY | IN_ATTRIB) < 0)
 		return 1;
 	if (argc > 4)
 		to = start(argv + 4, &pid);
