@@ -154,6 +154,8 @@ static void run_event(struct fn_control *ctl, struct batch *b, struct fn_event *
 {
 	if (ev->pid && !ev->comm[0] && ev->flags & FN_EV_LOCAL)
 		fn_comm_cache_get(ctl->comms, ev->pid, fn_control_now(), ev->comm);
+	if (!(ev->flags & FN_EV_LOCAL))
+		ev->flags |= FN_EV_REMOTE;
 	ev->root = 0;
 	ev->mono_ns = 0; /* of this machine: it means nothing to a guest */
 	if (!ev->wall_ns)
