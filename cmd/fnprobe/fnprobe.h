@@ -30,13 +30,13 @@ enum rendering { RENDER_TABLE, RENDER_JSON, RENDER_SHELL, RENDER_MACROS };
 
 struct args {
 	enum rendering rendering;
-	const char *prefix; /* NULL: the rendering's own */
-	const char *columns;
+	char *prefix;                /* NULL: the rendering's own */
+	char *columns;               /* NULL: likewise */
 	char *require, *require_not; /* comma lists, NULL: none */
-	const char *wait;            /* SECONDS, of tags a TAG */
+	char *wait;                  /* SECONDS, of tags a TAG */
 	int64_t wait_ns;
 	int64_t timeout_ns; /* 0: the probe's own */
-	const char *as, *backing, *remote, *from_trace;
+	char *as, *backing, *remote, *from_trace;
 	bool list, passive, no_connect;
 	char **operands; /* the subcommand first */
 };

@@ -92,8 +92,10 @@ static int add_names(char **list, const char *value)
 	return 0;
 }
 
-static int keep(const char **to, const char *value)
+/* The last one counts. */
+static int keep(char **to, const char *value)
 {
+	free(*to);
 	*to = strdup(value);
 	return *to ? 0 : fn_fail(FN_EXIT_FAIL, "out of memory");
 }
@@ -322,14 +324,23 @@ static int start(struct args *a)
 	return run(p, a);
 }
 
+static void args_free(struct args *a)
+{
+	char *all[] = {a->prefix, a->columns, a->require, a->require_not, a->wait,
+		       a->as,     a->backing, a->remote,  a->from_trace};
+
+	for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++)
+		free(all[i]);
+	fn_operands_free(a->operands);
+}
+
 int main(int argc, char **argv)
 {
 	struct args a = {0};
 	int status;
 
-	if (fn_options_parse(&fnprobe_command, argc, argv, take_option, &a, &a.operands, &status))
-		return status;
-	status = start(&a);
-	fn_operands_free(a.operands);
+	if (!fn_options_parse(&fnprobe_command, argc, argv, take_option, &a, &a.operands, &status))
+		status = start(&a);
+	args_free(&a);
 	return status;
 }
