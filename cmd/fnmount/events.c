@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "common/cmd.h"
+#include "source/feed.h"
 
 static const uint32_t remote_magic[] = {
 	FUSE_SUPER_MAGIC, NFS_SUPER_MAGIC, SMB_SUPER_MAGIC, CIFS_SUPER_MAGIC,
@@ -30,17 +31,33 @@ static bool is_local(const char *path)
 	return true;
 }
 
+static const struct {
+	const char *name;
+	int (*open)(struct fn_source **src, const struct fn_source_opts *opts, int *bad);
+} kinds[] = {
+	{"control", fn_source_control},
+	{"fanotify", fn_source_fanotify},
+	{"inotify", fn_source_inotify},
+	{"local", fn_source_local},
+};
+#define KINDS (sizeof(kinds) / sizeof(kinds[0]))
+
+static bool is_kind(const char *name)
+{
+	for (size_t i = 0; i < KINDS; i++)
+		if (!strcmp(kinds[i].name, name))
+			return true;
+	return false;
+}
+
+/* Does it speak of the backing store as this kernel sees it? */
+static bool is_own(const char *source)
+{
+	return !strcmp(source, "fanotify") || !strcmp(source, "inotify");
+}
+
 static int open_kind(struct fnmount *m, const char *kind)
 {
-	static const struct {
-		const char *name;
-		int (*open)(struct fn_source **src, const struct fn_source_opts *opts, int *bad);
-	} kinds[] = {
-		{"control", fn_source_control},
-		{"fanotify", fn_source_fanotify},
-		{"inotify", fn_source_inotify},
-		{"local", fn_source_local},
-	};
 	const char *root = m->backing;
 	const struct fn_source_opts opts = {
 		.mask = FN_CHANGE_EVENTS,
@@ -52,10 +69,21 @@ static int open_kind(struct fnmount *m, const char *kind)
 		.quiet_mount = m->own_mount,
 	};
 
-	for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++)
+	for (size_t i = 0; i < KINDS; i++)
 		if (!strcmp(kinds[i].name, kind))
 			return kinds[i].open(&m->source, &opts, NULL);
-	return -EINVAL;
+	return -ENOENT;
+}
+
+static void message(void *arg, const char *text)
+{
+	(void)arg;
+	fn_warn("%s", text);
+}
+
+static int open_feed(struct fnmount *m)
+{
+	return fn_source_feed(&m->source, m->events, &(struct fn_feed_opts){.message = message});
 }
 
 /* The control file of the mount below, if it has one; else what the kernel sees itself. */
@@ -134,10 +162,41 @@ static int hook_passthrough(void *ctx, uint64_t nodeid, int32_t *backing_id)
 	return *backing_id > 0 ? 0 : -ENOENT;
 }
 
+/* The epoch of all names in the kernel's cache (Linux 6.16); libfuse of Debian 12 has no call. */
+static void expire_names(struct fnmount *m)
+{
+	const struct {
+		uint32_t len;
+		int32_t code; /* FUSE_NOTIFY_INC_EPOCH */
+		uint64_t unique;
+	} msg = {sizeof(msg), 8, 0};
+
+	if (m->minor >= 44 && write(fuse_session_fd(m->session), &msg, sizeof(msg)) < 0)
+		return;
+}
+
+static int expire_node(void *arg, uint64_t nodeid)
+{
+	struct fnmount *m = arg;
+
+	return fuse_lowlevel_notify_inval_inode(m->session, nodeid, 0, 0);
+}
+
+/* Nobody knows what has changed: the kernel is to ask again for everything. */
+static void hook_lost(void *ctx)
+{
+	struct fnmount *m = ctx;
+
+	expire_names(m);
+	table_each(&m->inodes, expire_node, m);
+}
+
 const struct fn_server_hooks *events_hooks(void)
 {
-	static const struct fn_server_hooks hooks = {
-		.find = hook_find, .path = hook_path, .passthrough = hook_passthrough};
+	static const struct fn_server_hooks hooks = {.find = hook_find,
+						     .path = hook_path,
+						     .passthrough = hook_passthrough,
+						     .lost = hook_lost};
 
 	return &hooks;
 }
@@ -149,11 +208,12 @@ int events_open(struct fnmount *m)
 	if (!strcmp(m->events, "auto"))
 		r = open_auto(m);
 	else if (strcmp(m->events, "none"))
-		r = open_kind(m, m->events);
+		r = is_kind(m->events) ? open_kind(m, m->events) : open_feed(m);
 	if (r < 0)
 		return fn_fail(FN_EXIT_FAIL, "%s: --events=%s: %s", m->config.backing, m->events,
 			       strerror(-r));
 	m->coherent = m->source != NULL;
+	m->elsewhere = m->source && !is_own(fn_source_name(m->source));
 	return r;
 }
 

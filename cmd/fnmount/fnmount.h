@@ -42,8 +42,10 @@ struct fnmount {
 	struct fn_source *source; /* owned by server once it follows */
 	struct stream *stream;
 	double timeout;  /* of entries and attributes */
+	unsigned minor;  /* of the kernel's FUSE protocol, 7.minor */
 	double negative; /* of names that do not exist */
 	bool coherent;   /* remote changes are told: data may stay cached over an open */
+	bool elsewhere;  /* events come from another kernel: paths alone mean something */
 	bool as_caller;  /* create with the caller's ids: the server is privileged */
 	bool acl;        /* POSIX ACLs are handed to the kernel, the umask is applied here */
 	int ready_pipe;  /* where the waiting parent hears that all is set up, -1: none */

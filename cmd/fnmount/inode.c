@@ -410,6 +410,22 @@ uint64_t inode_of_object(struct table *t, const struct fn_object *o)
 	return nodeid;
 }
 
+void table_each(struct table *t, int (*fn)(void *arg, uint64_t nodeid), void *arg)
+{
+	uint64_t *ids;
+	size_t n = 0;
+
+	pthread_mutex_lock(&t->lock);
+	ids = malloc(t->count * sizeof(*ids));
+	for (size_t b = 0; ids && b <= t->by_id.mask; b++)
+		for (const struct inode *i = t->by_id.slot[b]; i; i = i->next_id)
+			ids[n++] = i->nodeid;
+	pthread_mutex_unlock(&t->lock);
+	while (n)
+		fn(arg, ids[--n]);
+	free(ids);
+}
+
 ino_t inode_number(const struct inode *i, ino_t ino)
 {
 	return ino ^ (ino_t)i->store->index << 48;

@@ -84,6 +84,9 @@ void inode_forget(struct table *t, uint64_t nodeid, uint64_t nlookup);
 /* The next lookup of the same object makes a new inode. */
 void inode_retire(struct table *t, uint64_t nodeid);
 
+/* fn for every nodeid that was held at the beginning, without the lock. */
+void table_each(struct table *t, int (*fn)(void *arg, uint64_t nodeid), void *arg);
+
 /* The nodeid held for a backing object, or 0. */
 uint64_t inode_of_object(struct table *t, const struct fn_object *o);
 /* The inode number shown for st: unique also where several file systems are shown as one. */

@@ -16,6 +16,7 @@
 
 #define TIMEOUT_TOLD 86400.0 /* every remote change is told: nothing gets old */
 #define TIMEOUT_UNTOLD 1.0
+#define TIMEOUT_NO_EPOCH 60.0
 
 static int add_mount_options(struct config *c, const char *value)
 {
@@ -115,6 +116,10 @@ static void op_init(void *userdata, struct fuse_conn_info *conn)
 	want(conn, FUSE_CAP_READDIRPLUS | FUSE_CAP_READDIRPLUS_AUTO, true);
 	want(conn, FUSE_CAP_SPLICE_WRITE | FUSE_CAP_SPLICE_MOVE | FUSE_CAP_SPLICE_READ, true);
 	conn->max_background = 64;
+	m->minor = conn->proto_minor;
+	/* Names cannot all be expired at once before 7.44, should events be lost. */
+	if (m->config.timeout < 0 && m->minor < 44 && m->timeout > TIMEOUT_NO_EPOCH)
+		m->timeout = m->negative = TIMEOUT_NO_EPOCH;
 	setup_ready(m);
 }
 
@@ -216,6 +221,7 @@ static int attach(struct fnmount *m)
 					    .hooks = events_hooks(),
 					    .hooks_ctx = m,
 					    .no_control = m->config.no_control,
+					    .paths_only = m->elsewhere,
 					    .init_flags = passthrough_init_flags(m),
 					    .max_stack_depth = passthrough_stack_depth(m)};
 	int r = fn_server_attach(&m->server, m->session, &opts);

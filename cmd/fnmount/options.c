@@ -20,7 +20,7 @@ static const struct fn_option options[] = {
 	 "*unix:*PATH, *vsock:*CID*:*PORT, a character device or FIFO by its path, *-* for standard "
 	 "input, or any other text: a command for *sh -c*. Each gives a stream of events as "
 	 "fnwatch(1) writes with *--wire* or *--json*. A stream that ends is started again, after "
-	 "a pause that grows to 30 s; what may have been missed shows as lost events.",
+	 "a pause that grows to 5 s; what may have been missed shows as lost events.",
 	 FN_COMPLETE_WORDS, "auto|none|control|fanotify|inotify|unix:|vsock:|-"},
 	{OPT_TIMEOUT, 't', "timeout", "SECONDS", "how long the kernel caches names and attributes",
 	 "Default: a day where events tell of every remote change, else one second. 0 asks the "

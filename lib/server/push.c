@@ -69,9 +69,9 @@ static int resolve_rename(struct fn_server *srv, const struct fn_event *ev, stru
 	struct fn_str name = {0}, old_name = {0};
 	int new_res = -ENOENT, old_res = -ENOENT;
 
-	if (fn_event_has_new(ev))
+	if (fn_event_has_new(ev) || ev->path.data)
 		new_res = find_place(srv, &ev->parent, &ev->name, &ev->path, &item->parent, &name);
-	if (fn_event_has_old(ev))
+	if (fn_event_has_old(ev) || ev->old_path.data)
 		old_res = find_place(srv, &ev->old_parent, &ev->old_name, &ev->old_path,
 				     &item->old_parent, &old_name);
 	if (new_res == -EINVAL || old_res == -EINVAL)
@@ -216,9 +216,26 @@ static int push_masked(struct fn_server *srv, const struct fn_event *ev, uint64_
 	return res == -EINVAL ? res : 0;
 }
 
+static void only_paths(struct fn_event *ev)
+{
+	struct fn_object *objects[] = {&ev->object, &ev->parent, &ev->old_parent, &ev->target};
+
+	for (size_t i = 0; i < sizeof(objects) / sizeof(objects[0]); i++)
+		fn_object_clear(objects[i]);
+}
+
 int fn_server_push(struct fn_server *srv, const struct fn_event *ev)
 {
-	return push_masked(srv, ev, ev->mask & (srv->mask | FN_ISDIR));
+	uint64_t mask = ev->mask & (srv->mask | FN_ISDIR);
+	struct fn_event copy;
+
+	if (ev->mask & FN_Q_OVERFLOW && srv->hooks.lost)
+		srv->hooks.lost(srv->hooks_ctx);
+	if (!srv->paths_only)
+		return push_masked(srv, ev, mask);
+	copy = *ev;
+	only_paths(&copy);
+	return push_masked(srv, &copy, mask);
 }
 
 int fn_server_inject(struct fn_server *srv, const struct fn_event *ev)

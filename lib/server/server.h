@@ -27,6 +27,8 @@ struct fn_server_hooks {
 	/* The node whose data passes through to the backing file: an OPEN that the shim answers
 	 * must carry the same. 0, or -ENOENT for an ordinary file. */
 	int (*passthrough)(void *ctx, uint64_t nodeid, int32_t *backing_id);
+	/* Events were lost: whatever the kernel has cached of the store may be old. */
+	void (*lost)(void *ctx);
 };
 
 struct fn_server_opts {
@@ -37,6 +39,7 @@ struct fn_server_opts {
 	size_t queue_max; /* events waiting for replay; 0: a sane default */
 	uint64_t mask;    /* events replayed; 0: FN_CHANGE_EVENTS */
 	bool no_control;  /* do not show the control file */
+	bool paths_only; /* events come from elsewhere: their handles and nodes mean nothing here */
 	/* INIT flags (bits of flags2 from 32 on) that this server's libfuse does not know: added
 	 * to its reply where the kernel offers them. */
 	uint64_t init_flags;

@@ -42,6 +42,7 @@ struct fn_server {
 	int slot; /* of the io callbacks */
 	struct fn_server_hooks hooks;
 	void *hooks_ctx;
+	bool paths_only;
 	uint64_t mask;
 	char *mountpoint;
 	struct fn_init_flags init;
