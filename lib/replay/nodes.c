@@ -562,7 +562,7 @@ static int path_of(const struct fn_nodes *t, const struct node *n, char *buf, si
 			return -ENOENT;
 		len += i->name_len + 1u;
 	}
-	if (len >= size || !size)
+	if (len > size || !size)
 		return -ENAMETOOLONG;
 	at = buf + (len ? len - 1 : 0);
 	*at = '\0';
