@@ -1,21 +1,17 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # fnsend on servers that know nothing of it.
 load helpers
+load examples
 
 setup_file() {
-	examples=/usr/share/doc/libfuse3-dev/examples
+	examples_stock
 	export PTLL=$BATS_FILE_TMPDIR/passthrough_ll PTHL=$BATS_FILE_TMPDIR/passthrough
-	for e in passthrough_ll passthrough; do
-		# shellcheck disable=SC2046 # flags
-		cc -O1 -w -DHAVE_UTIMENSAT $(pkg-config --cflags fuse3) $examples/$e.c -o "$BATS_FILE_TMPDIR/$e" \
-			$(pkg-config --libs fuse3) &
-	done
-	wait
 }
 
 setup() {
 	need_root
 	need_fuse
+	[ -x "$PTLL" ] && [ -x "$PTHL" ] || missing "libfuse's examples and cc"
 	b=$BATS_TEST_TMPDIR/b m=$BATS_TEST_TMPDIR/m
 	mkdir -p "$b/sub" "$m"
 	echo one >"$b/f"
