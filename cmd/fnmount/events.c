@@ -50,12 +50,6 @@ static bool is_kind(const char *name)
 	return false;
 }
 
-/* Does it speak of the backing store as this kernel sees it? */
-static bool is_own(const char *source)
-{
-	return !strcmp(source, "fanotify") || !strcmp(source, "inotify");
-}
-
 static int open_kind(struct fnmount *m, const char *kind)
 {
 	const char *root = m->backing;
@@ -213,7 +207,7 @@ int events_open(struct fnmount *m)
 		return fn_fail(FN_EXIT_FAIL, "%s: --events=%s: %s", m->config.backing, m->events,
 			       strerror(-r));
 	m->coherent = m->source != NULL;
-	m->elsewhere = m->source && !is_own(fn_source_name(m->source));
+	m->elsewhere = m->source && strcmp(fn_source_name(m->source), "fanotify") != 0;
 	return r;
 }
 

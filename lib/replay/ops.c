@@ -130,7 +130,7 @@ static int replay_create(struct fn_replay *r, const struct fn_item *item, struct
 
 	fill_entry(r, &op->at, item->node);
 	/* Told twice, or an echo of what was done through this mount. */
-	if (op->at.entry.nodeid && op->at.entry.flags & FN_NODE_ANNOUNCED)
+	if (op->at.bound && op->at.entry.flags & FN_NODE_ANNOUNCED)
 		return -EALREADY;
 	op->mode_guessed = !type;
 	if (!type && op->at.entry.nodeid)

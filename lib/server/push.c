@@ -201,7 +201,7 @@ static int push_masked(struct fn_server *srv, const struct fn_event *ev, uint64_
 		fn_control_tell(srv, ev);
 	if (!(mask & ~(uint64_t)FN_ISDIR) || !names_ok(ev)) {
 		res = mask & ~(uint64_t)FN_ISDIR ? -EINVAL : 0;
-	} else if (!srv->hooks.find && fn_replay_late(srv->replay)) {
+	} else if ((srv->paths_only || !srv->hooks.find) && fn_replay_late(srv->replay)) {
 		push_late(srv, mask, ev);
 		return 0;
 	} else {

@@ -1,0 +1,261 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: GPL-2.0-or-later
+# fnmount: what happens behind the mount is heard on it, once and exactly; what it refuses.
+load helpers
+
+setup() {
+	need_fuse
+	cd "$BATS_TEST_TMPDIR"
+	chmod 755 .
+	mkdir b m plain
+}
+teardown() { cleanup; }
+
+# mount_it [OPTION…]: fnmount in the foreground as a job of the test, ready.
+mount_it() {
+	mkfifo ready
+	start fnmount fnmount -f --stats --ready-fd 9 "$@" b m 9<>ready
+	read -rt 10 <>ready || { err fnmount; return 1; }
+	rm ready
+}
+# watch NAME DIR…: inotifywait with output NAME, established.
+watch() {
+	local name=$1
+	shift
+	start "$name" stdbuf -oL inotifywait -m -r --format '%w%f %e %c' "$@"
+	wait_for 10 grep -q established "$BATS_TEST_TMPDIR/$name.err"
+}
+# heard NAME TEXT: wait until the watcher has printed it.
+heard() { wait_for 10 grep -q -- "$2" "$BATS_TEST_TMPDIR/$1.out" || { out "$1"; return 1; }; }
+# changes: one of each kind, in the current directory.
+changes() {
+	echo one >a
+	chmod 600 a
+	mv a x
+	mkdir d
+	mv x d/y
+	ln d/y z
+	ln -s z s
+	mkfifo p
+	truncate -s 0 z
+	rm p s z d/y
+	rmdir d
+}
+# kinds NAME: the events of a watcher without opens, reads, cookies and the directory in front.
+kinds() {
+	sed -E -e 's/^(m|b|plain)\///' -e 's/ [0-9a-f]+$//' "$BATS_TEST_TMPDIR/$1.out" |
+		grep -vE ' (OPEN|ACCESS|CLOSE_NOWRITE)' | grep -v '^end'
+}
+
+@test "remote changes are heard as on a plain directory" {
+	need_root
+	mount_it
+	watch mount m
+	watch direct plain
+	(cd b && changes)
+	(cd plain && changes)
+	touch b/end plain/end
+	heard mount 'end CREATE'
+	heard direct 'end CREATE'
+	diff <(kinds direct) <(kinds mount)
+	[ "$(grep -c MOVED_FROM "$BATS_TEST_TMPDIR/mount.out")" -eq 2 ]
+	from=$(sed -n 's/.* MOVED_FROM //p' "$BATS_TEST_TMPDIR/mount.out")
+	to=$(sed -n 's/.* MOVED_TO //p' "$BATS_TEST_TMPDIR/mount.out")
+	[ "$from" = "$to" ]
+}
+
+@test "local changes are heard once" {
+	need_root
+	mount_it
+	watch mount m
+	watch direct plain
+	(cd m && changes)
+	(cd plain && changes)
+	touch b/end plain/end
+	heard mount 'end CREATE'
+	heard direct 'end CREATE'
+	diff <(kinds direct) <(kinds mount)
+}
+
+@test "local changes are heard once without passthrough" {
+	mount_it --no-passthrough
+	watch mount m
+	watch direct plain
+	(cd m && changes)
+	(cd plain && changes)
+	touch b/end plain/end
+	heard mount 'end CREATE'
+	heard direct 'end CREATE'
+	diff <(kinds direct) <(kinds mount)
+}
+
+@test "the mount shows what is there at once when an event comes" {
+	mount_it
+	stat m/new && false
+	watch mount m
+	echo first >b/new
+	heard mount 'new CLOSE_WRITE'
+	[ "$(cat m/new)" = first ]
+	echo second >b/other
+	mv b/other b/new
+	heard mount 'new MOVED_TO'
+	[ "$(cat m/new)" = second ]
+	rm b/new
+	heard mount 'new DELETE'
+	run ! stat m/new
+	run ls m
+	[ -z "$output" ]
+}
+
+@test "an ordinary user mounts, changes and hears" {
+	need_root
+	need_command setpriv
+	[ -u "$(command -v fusermount3)" ] || missing "needs a set-user-ID fusermount3"
+	chmod 711 "$BATS_RUN_TMPDIR" "$BATS_RUN_TMPDIR/test" 2>/dev/null || :
+	chown -R 65534:65534 . && mknod -m 666 fuse c 10 229
+	cp "$(command -v fnmount)" .
+	cat >as_user <<-'EOF'
+		./fnmount b m || exit
+		stdbuf -oL inotifywait -m --format '%f %e' m >u.out 2>u.err &
+		await() {
+			n=500
+			until grep -q "$1" "$2"; do
+				n=$((n - 1))
+				[ $n -gt 0 ] || exit 3
+				sleep 0.02
+			done
+		}
+		await established u.err
+		echo hi >b/f; mv b/f b/g; rm b/g; mkdir b/d
+		await 'd CREATE,ISDIR' u.out
+		echo hi >m/l; rm m/l; mkdir m/e; mkdir b/end
+		await 'end CREATE,ISDIR' u.out
+		kill $!
+		fusermount3 -u m
+	EOF
+	# /dev/fuse is for everybody where udev rules; here it may not be
+	unshare -m sh -c 'mount --bind fuse /dev/fuse &&
+		exec setpriv --reuid=65534 --regid=65534 --clear-groups sh as_user'
+	diff - <(grep -v OPEN u.out) <<-EOF
+		f CREATE
+		f MODIFY
+		f CLOSE_WRITE,CLOSE
+		f MOVED_FROM
+		g MOVED_TO
+		g DELETE
+		d CREATE,ISDIR
+		l CREATE
+		l MODIFY
+		l CLOSE_WRITE,CLOSE
+		l DELETE
+		e CREATE,ISDIR
+		end CREATE,ISDIR
+	EOF
+}
+
+@test "in the background: mounted and watched when it returns, gone with the mount" {
+	fnmount b m
+	mounted "$BATS_TEST_TMPDIR/m"
+	pid=$(pgrep -f "^fnmount b m\$" -n)
+	watch mount m
+	echo hi >b/f
+	heard mount 'f CLOSE_WRITE'
+	fusermount3 -u m || umount m
+	wait_for 5 gone "$pid"
+}
+
+@test "killed, unmounted lazily, aborted in a storm: nobody hangs" {
+	need_root
+	for how in kill fusermount umount term; do
+		mount_it
+		watch "w$how" m
+		start storm sh -c 'for i in $(seq 3000); do echo $i >b/f$i; mv b/f$i b/g$i; rm b/g$i; done'
+		start reader sh -c 'while ls -l m; do :; done'
+		heard "w$how" 'g20 MOVED_TO'
+		case $how in
+		kill) kill -KILL "$fnmount_pid" ;;
+		fusermount) fusermount3 -uz m ;;
+		umount) umount -l m ;;
+		term) kill -TERM "$fnmount_pid" ;;
+		esac
+		[ $how != fusermount ] && [ $how != umount ] || stop "$reader_pid" KILL
+		stop "$storm_pid" KILL
+		if [ $how = fusermount ] || [ $how = umount ]; then pkill_watch "w$how"; fi
+		wait_for 10 gone "$fnmount_pid"
+		stop "$reader_pid" KILL
+		umount -l m 2>/dev/null || :
+		wait_for 5 gone "$reader_pid"
+		rm -rf b/*
+	done
+}
+pkill_watch() {
+	local v="${1}_pid"
+	stop "${!v}" KILL
+}
+
+@test "events over a stream: JSON from a command, restarted, the gap known" {
+	cat >feed <<-'EOF'
+		echo '{"events":["create"],"path":"f"}'
+		echo '{"events":["create"],"path":"../f"}'
+		echo '{"events":["create"],"path":"/etc/passwd"}'
+		echo '{"events":["create"],"path":"a/b/c"}'
+		echo '{"events":["delete"],"path":"nothing"}'
+		echo 'not an event'
+		echo '{"events":["close-write"],"path":"f"}'
+		echo '{"events":["close-write"],"path":"f"}'
+		n=$(cat runs 2>/dev/null || echo 0)
+		echo $((n + 1)) >runs
+	EOF
+	echo here >b/f
+	mount_it --events="cd $BATS_TEST_TMPDIR; while ! [ -e go ]; do sleep 0.05; done; . ./feed"
+	watch mount m
+	touch go
+	heard mount 'f CREATE'
+	heard mount 'f CLOSE_WRITE'
+	wait_for 10 grep -q '[2-9]' runs
+	grep -q 'malformed event at byte' fnmount.err
+	[ "$(cat m/f)" = here ]
+	run ! grep passwd mount.out
+}
+
+@test "events from a FIFO and a unix socket" {
+	need_command fnwatch
+	mkfifo pipe
+	mount_it --events="$PWD/pipe"
+	watch mount m
+	start feeder fnwatch --wire -r b
+	exec 8>pipe
+	start json fnwatch --json -r b
+	echo '{"events":["create"],"path":"f"}' >&8
+	echo x >b/f
+	echo '{"events":["modify","close-write"],"path":"f"}' >&8
+	heard mount 'f CLOSE_WRITE'
+	exec 8>&-
+}
+
+@test "refuses what cannot be, with a reason and the right status" {
+	check() {
+		local status_wanted=$1 text=$2
+		shift 2
+		run -"$status_wanted" fnmount "$@"
+		[[ "$output" == *"$text"* ]] || { echo "$output"; return 1; }
+		[[ "$output" == fnmount:* ]]
+	}
+	touch file
+	mkdir -p m/in b/in
+	check 1 "missing: No such file" missing m
+	check 1 "file: not a directory" file m
+	check 1 "file: not a directory" b file
+	check 1 "missing: No such file" b missing
+	check 1 "inside the mount point" m/in m
+	check 1 "inside the backing directory" b b/in
+	check 1 "is the mount point itself" b b
+	check 2 "needs BACKING and MOUNTPOINT" b
+	check 2 "needs BACKING and MOUNTPOINT" b m plain
+	check 2 "--timeout" --timeout=x b m
+	run -2 fnmount -o nonsense b m
+	run ! mounted "$BATS_TEST_TMPDIR/m"
+	fnmount --no-control b m
+	check 1 "busy" plain m
+	check 3 "--events=none" m plain
+}
