@@ -18,6 +18,7 @@
 #define KIND_RANK 3000
 #define PROMPT_MS 40 /* an event that comes within this does not overlap the next change */
 #define SETTLE_MS 30 /* at the end, for what should not come at all */
+#define SETTLE_MAX_NS INT64_C(500000000) /* at the beginning, for what was made before */
 #define SETUP_NS INT64_C(5000000000)
 
 struct run {
@@ -103,21 +104,34 @@ static bool all_complete(const struct run *run, size_t i)
 	return true;
 }
 
-/* Takes events until kind i is complete everywhere (i == the number of kinds: until all are), or
- * the time is over. */
-static void take_events(struct run *run, size_t i, int64_t deadline_ns)
+static bool everything_complete(const struct run *run, size_t unused)
 {
 	size_t n;
 
+	(void)unused;
 	fn_kinds(&n);
-	for (;;) {
-		struct pollfd p[FN_WATCHERS];
-		bool done = i == n;
+	for (size_t i = 0; i < n; i++)
+		if (!run->failed[i] && !all_complete(run, i))
+			return false;
+	return true;
+}
 
-		for (size_t k = 0; done && k < n; k++)
-			done = run->failed[k] || all_complete(run, k);
-		if (i < n ? all_complete(run, i) : done)
-			return;
+static bool settled(const struct run *run, size_t unused)
+{
+	(void)unused;
+	for (int w = 0; w < FN_WATCHERS; w++)
+		if (!run->watcher[w].error && !run->watcher[w].settled)
+			return false;
+	return true;
+}
+
+/* Takes events until done, or the time is over. */
+static void take_events(struct run *run, bool (*done)(const struct run *run, size_t i), size_t i,
+			int64_t deadline_ns)
+{
+	while (!done(run, i)) {
+		struct pollfd p[FN_WATCHERS];
+
 		for (int w = 0; w < FN_WATCHERS; w++)
 			p[w] = (struct pollfd){.fd = run->watcher[w].error ? -1
 									   : run->watcher[w].fd,
@@ -128,6 +142,18 @@ static void take_events(struct run *run, size_t i, int64_t deadline_ns)
 			if (p[w].revents && fn_watcher_read(&run->watcher[w]))
 				run->watcher[w].error = -EIO;
 	}
+}
+
+/* Events of what was made before the watches may still be under way: those of a last change come
+ * after them, and then all of it is forgotten. */
+static void let_settle(struct run *run)
+{
+	int64_t ns = run->timeout_ns < SETTLE_MAX_NS ? run->timeout_ns : SETTLE_MAX_NS;
+
+	if (!fn_far_change(&run->far, FN_CHANGE_CREATE, FN_SETTLE_NAME, NULL))
+		take_events(run, settled, 0, fn_mono_ns() + ns);
+	for (int w = 0; w < FN_WATCHERS; w++)
+		memset(run->watcher[w].seen, 0, sizeof(run->watcher[w].seen));
 }
 
 static void settle(struct run *run)
@@ -149,9 +175,10 @@ static void change_all(struct run *run)
 		run->start_ns[i] = fn_mono_ns();
 		run->failed[i] = fn_far_change(&run->far, kinds[i].change, kinds[i].a, kinds[i].b);
 		if (!run->failed[i])
-			take_events(run, i, fn_mono_ns() + PROMPT_MS * INT64_C(1000000));
+			take_events(run, all_complete, i,
+				    fn_mono_ns() + PROMPT_MS * INT64_C(1000000));
 	}
-	take_events(run, n, fn_mono_ns() + run->timeout_ns);
+	take_events(run, everything_complete, 0, fn_mono_ns() + run->timeout_ns);
 	settle(run);
 }
 
@@ -261,6 +288,7 @@ static void measure(struct fn_report *r, void *arg)
 	fn_kinds(&n);
 	fn_report_doing(r, "placing watches");
 	fn_watchers_open(run->watcher, run->path);
+	let_settle(run);
 	fn_report_doing(r, "changing things");
 	change_all(run);
 	for (int w = 0; w < FN_WATCHERS; w++)

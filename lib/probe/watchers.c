@@ -99,6 +99,8 @@ static void see(struct fn_watcher *w, const struct fn_sight *sight)
 	for (size_t i = 0; i < n; i++)
 		if (fn_kind_see(&kinds[i], &w->seen[i], sight, fn_mono_ns()))
 			return;
+	w->settled |= (sight->mask & FN_CREATE) && sight->name.len == strlen(FN_SETTLE_NAME) &&
+		      !memcmp(sight->name.data, FN_SETTLE_NAME, sight->name.len);
 }
 
 static const struct fn_kind *self_of_wd(const struct fn_watcher *w, int wd)

@@ -14,7 +14,9 @@ struct fn_watcher {
 	int error; /* -errno: it cannot watch there */
 	int dir_wd, self_wd[FN_KINDS_MAX];
 	struct fn_seen_of_kind seen[FN_KINDS_MAX];
+	bool settled; /* the creation of FN_SETTLE_NAME was seen */
 };
+#define FN_SETTLE_NAME "settle"
 
 /* path: the directory as it is seen on the mount. */
 void fn_watchers_open(struct fn_watcher w[FN_WATCHERS], const char *path);
