@@ -434,6 +434,23 @@ start_virtiofsd() {
 	[ -z "$(find "$T/src" "$T/other" -name '.fnprobe-*')" ]
 }
 
+@test "events and mount: on fnmount everything is exact, and remote watches are answered" {
+	need_root
+	need_fuse
+	[ -x "$FN_BUILD/fnmount" ] || missing "needs fnmount"
+	start server fnmount -f "$T/src" "$T/mnt"
+	wait_for 5 mounted "$T/mnt"
+	probe events "$T/mnt" --backing "$T/src" -t 5s
+	[ "$(jq -r '.facts[] | select((.group | test("^(i|fa)notify$")) and .state != "yes") |
+		.name + " " + .value' <<<"$output")" = "" ]
+	[ "$(jq '[.facts[] | select(.value == "exact")] | length' <<<"$output")" = 34 ]
+	probe mount "$T/mnt" --passive
+	fact remote_watch yes
+	fact remote_version yes 1
+	[[ $(value remote_mask) == *create* && $(value remote_server) == fnutils* ]]
+	fact server_name yes fnmount
+}
+
 @test "tags: what sysfs shows, and waiting for one" {
 	need_root
 	# shellcheck disable=SC2016
@@ -466,13 +483,15 @@ start_virtiofsd() {
 	need_examples
 	mount_passthrough
 	local i
+	start bad badvhost idle 1 "$T/bad"
 	for i in {1..30}; do
-		case $((i % 5)) in
+		case $((i % 6)) in
 		0) fnprobe kernel ;;
 		1) fnprobe mount "$T/mnt" ;;
 		2) fnprobe events "$T/mnt" --backing "$T/src" ;;
 		3) fnprobe events "$T/mnt" --remote "cd '$T/src' && exec sh" ;;
 		4) fnprobe server -- "$EX/hello_ll" -f ;;
+		5) fnprobe vhost-user "$T/bad" ;;
 		esac >/dev/null 2>&1 3>&- &
 		read -rt 0.00$((RANDOM % 10))$((RANDOM % 10)) <> <(:) || :
 		kill -KILL $! 2>/dev/null || :
