@@ -12,6 +12,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 #ifdef __cplusplus
 extern "C" {
@@ -81,6 +82,61 @@ FN_EXPORT void fn_count(const struct fn_server *srv, struct fn_counts *counts, s
 	fn_main_real(argc, argv, op, sizeof(*(op)), private_data, backing)
 FN_EXPORT int fn_main_real(int argc, char *argv[], const struct fuse_operations *op, size_t op_size,
 			   void *private_data, const char *backing);
+
+/*
+ * Messages. Everything that FUSE and its dialects put on the wire, and fn1 (fnotify-protocol(7)),
+ * as messages with named fields: those of the structs in <linux/fuse.h> ("nodeid", "attr.mode"),
+ * of the header ("unique", "error", "uid"), and what follows the struct: "name", "newname",
+ * "target", "data", "ext". The fields of fn1 are those of its heads, its attributes in small
+ * letters, and of each object "object.nodeid", "object.generation", "object.fsid", "object.ino",
+ * "object.handle_type", "object.handle" (and the same of "parent", "old_parent", "target").
+ *
+ * The numbers, names and sizes come from one table; FUSE's are those of 7.1 to 7.46.
+ */
+struct fn_message;
+
+enum fn_message_kind { FN_MESSAGE_REQUEST, FN_MESSAGE_REPLY, FN_MESSAGE_NOTIFICATION };
+
+/* What the two ends speak. Zeroed: FUSE as of the newest minor version, in our byte order. */
+struct fn_link {
+	const char *dialect; /* "mainline" (NULL), "rfc-v1", "rfc-agg", "rfc-mail", "rfc-v2",
+			      * "fn-native", "fn1" */
+	unsigned minor;      /* negotiated minor version, 0: the newest */
+	uint64_t init_flags; /* negotiated INIT flags, 0: not known */
+	bool swapped;        /* the other byte order (fn1 has only one) */
+};
+
+/* A message without fields. name: of the opcode ("LOOKUP"), for replies too, or of the
+ * notification ("INVAL_INODE"). -EINVAL: no such dialect, -ENOMSG: no such name. */
+FN_EXPORT int fn_message_new(struct fn_message **m, const char *dialect, enum fn_message_kind kind,
+			     const char *name);
+/* Take apart the message at buf, which holds len bytes. reply_to: the opcode's name that a reply
+ * answers. *used, unless NULL: its length. -EAGAIN: it is not whole yet; -EBADMSG: malformed;
+ * -ENOMSG: a number without meaning in the dialect. The message keeps nothing of buf. */
+FN_EXPORT int fn_message_parse(struct fn_message **m, const struct fn_link *link,
+			       enum fn_message_kind kind, const char *reply_to, const void *buf,
+			       size_t len, size_t *used);
+/* Put it together. Fields that were not set are 0; lengths of names and data are filled in. Its
+ * length, -EMSGSIZE: size does not suffice, -EINVAL: what cannot be said. buf: aligned to 4. */
+FN_EXPORT ssize_t fn_message_build(const struct fn_message *m, const struct fn_link *link,
+				   void *buf, size_t size);
+
+/* Counted: new and parse give one reference. Any thread; NULL is allowed. */
+FN_EXPORT struct fn_message *fn_message_ref(struct fn_message *m);
+FN_EXPORT void fn_message_unref(struct fn_message *m);
+
+FN_EXPORT enum fn_message_kind fn_message_kind(const struct fn_message *m);
+FN_EXPORT const char *fn_message_name(const struct fn_message *m);
+/* Fields. -ENOENT: not set, -EINVAL: of the other sort, -ENOKEY: the message has no such field.
+ * Bytes are the message's own until they are set again or it is freed; a NUL follows them. */
+FN_EXPORT int fn_message_number(const struct fn_message *m, const char *field, uint64_t *v);
+FN_EXPORT int fn_message_bytes(const struct fn_message *m, const char *field, const void **data,
+			       size_t *len);
+FN_EXPORT int fn_message_set_number(struct fn_message *m, const char *field, uint64_t v);
+FN_EXPORT int fn_message_set_bytes(struct fn_message *m, const char *field, const void *data,
+				   size_t len);
+/* The names of the fields that are set: i from 0 until NULL. */
+FN_EXPORT const char *fn_message_field(const struct fn_message *m, size_t i);
 
 #ifdef __cplusplus
 }
