@@ -313,26 +313,31 @@ uint64_t kernel_unseen(const struct kernel *k)
 	return k->counts.spliced;
 }
 
-int kernel_next(struct kernel *k, struct fn_trace_msg *m, void (*idle)(void *arg), void *arg)
+/* A message, a fault, or 0: nothing now. */
+static int take(struct kernel *k)
+{
+	k->got = 0;
+	ring_buffer__consume(k->ring);
+	return k->got ? k->got : check_lost(k);
+}
+
+int kernel_next(struct kernel *k, struct fn_trace_msg *m, const struct fn_trace_opts *o)
 {
 	struct timespec wait = {0, WAIT_MS * 1000000};
+	bool last = false;
+	int r;
 
 	k->to = m;
-	for (;;) {
-		k->got = 0;
-		ring_buffer__consume(k->ring);
-		if (k->got)
-			return k->got;
-		k->got = check_lost(k);
-		if (k->got)
-			return k->got;
-		if (k->pid && kill(k->pid, 0) < 0 && errno == ESRCH)
+	while (!(r = take(k))) {
+		if (last)
 			return 0;
-		if (idle)
-			idle(arg);
-		if (nanosleep(&wait, NULL) < 0)
-			return -EINTR;
+		/* What came before the end is still taken. */
+		last = o->stop(o->arg) || (k->pid && kill(k->pid, 0) < 0 && errno == ESRCH);
+		o->idle(o->arg);
+		if (!last && nanosleep(&wait, NULL) < 0)
+			continue;
 	}
+	return r;
 }
 
 #else
@@ -356,12 +361,11 @@ void kernel_close(struct kernel *k)
 	(void)k;
 }
 
-int kernel_next(struct kernel *k, struct fn_trace_msg *m, void (*idle)(void *arg), void *arg)
+int kernel_next(struct kernel *k, struct fn_trace_msg *m, const struct fn_trace_opts *o)
 {
 	(void)k;
 	(void)m;
-	(void)idle;
-	(void)arg;
+	(void)o;
 	return 0;
 }
 

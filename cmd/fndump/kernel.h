@@ -14,8 +14,9 @@ struct kernel;
 int kernel_open_mount(struct kernel **k, uint32_t conn);
 int kernel_open_pid(struct kernel **k, pid_t pid);
 void kernel_close(struct kernel *k);
-/* As fn_trace_next(). idle is called before each wait. */
-int kernel_next(struct kernel *k, struct fn_trace_msg *m, void (*idle)(void *arg), void *arg);
+/* As fn_trace_next(). o->idle is called before each wait; once o->stop says so there is no more
+ * waiting, and 0 after what was taken until then. */
+int kernel_next(struct kernel *k, struct fn_trace_msg *m, const struct fn_trace_opts *o);
 /* Messages that the process spliced: their bytes are not in its memory. */
 uint64_t kernel_unseen(const struct kernel *k);
 const char *kernel_fault(const struct kernel *k);

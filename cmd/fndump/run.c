@@ -258,7 +258,7 @@ static int loop(struct run *r)
 	struct fn_trace_msg m;
 	int got, e = 0;
 
-	while (!e && !r->error && !fn_caught_signal() &&
+	while (!e && !r->error && (!fn_caught_signal() || source_drains(r->source)) &&
 	       (!r->c->limit || r->passed < r->c->limit)) {
 		got = source_next(r->source, &m);
 		if (got == 0)

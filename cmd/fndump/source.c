@@ -2,6 +2,7 @@
 #include "fndump/source.h"
 
 #include <errno.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -17,8 +18,7 @@ struct source {
 	struct fn_capture *capture;
 	struct fn_tracefs *tracefs;
 	struct kernel *kernel;
-	void (*idle)(void *arg);
-	void *arg;
+	struct fn_trace_opts opts;
 	char name[32];
 };
 
@@ -58,6 +58,8 @@ static int open_capture(struct source *s, const struct config *c, const char **n
 	if (c->pid) {
 		snprintf(s->name, sizeof(s->name), "process %d", c->pid);
 		*name = s->name;
+		if (kill(c->pid, 0) < 0 && errno == ESRCH)
+			return fn_fail(FN_EXIT_FAIL, "%s: %s", *name, strerror(errno));
 		if (c->via != VIA_PTRACE) {
 			e = kernel_open_pid(&s->kernel, c->pid);
 			if (!e || c->via == VIA_BPF)
@@ -80,6 +82,7 @@ static int open_tracefs(struct source *s, const struct config *c, uint32_t conn)
 	int fd, e = fn_tracefs_start(&s->tracefs, conn, &fd);
 
 	o.format = FN_TRACE_TRACEFS;
+	o.drain = true;
 	o.stop = stop;
 	return e ? e : fn_trace_open_fd(&s->trace, fd, &o);
 }
@@ -113,8 +116,8 @@ int source_open(struct source **out, const struct config *c, const char *path, c
 
 	if (!s)
 		return fn_fail(FN_EXIT_FAIL, "%s", strerror(ENOMEM));
-	s->idle = c->trace.idle;
-	s->arg = c->trace.arg;
+	s->opts = c->trace;
+	s->opts.stop = stop;
 	if (c->mount)
 		status = open_mount(s, c, name);
 	else if (c->pid || c->command)
@@ -142,7 +145,7 @@ void source_close(struct source *s)
 int source_next(struct source *s, struct fn_trace_msg *m)
 {
 	if (s->kernel)
-		return kernel_next(s->kernel, m, s->idle, s->arg);
+		return kernel_next(s->kernel, m, &s->opts);
 	return s->capture ? fn_capture_next(s->capture, m) : fn_trace_next(s->trace, m);
 }
 
@@ -159,6 +162,11 @@ uint64_t source_unseen(const struct source *s)
 	if (s->kernel)
 		return kernel_unseen(s->kernel);
 	return s->trace ? fn_trace_unseen(s->trace) : 0;
+}
+
+bool source_drains(const struct source *s)
+{
+	return s->kernel || s->tracefs;
 }
 
 bool source_waits(const struct source *s)

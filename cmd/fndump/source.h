@@ -15,6 +15,8 @@ const char *source_fault(const struct source *s, uint64_t *offset, uint64_t *lin
 uint64_t source_unseen(const struct source *s);
 /* It waits without saying so first (config's trace.idle). */
 bool source_waits(const struct source *s);
+/* It ends by itself after a signal, when it has given what was taken until then. */
+bool source_drains(const struct source *s);
 int source_status(const struct source *s); /* at the end: the command's own, else 0 */
 
 #endif

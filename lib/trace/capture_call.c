@@ -239,7 +239,11 @@ static ssize_t peek_pipe(struct fn_capture *c, pid_t tid, int fd, size_t len)
 	if (c->tee[0] < 0) {
 		if (pipe2(c->tee, O_CLOEXEC | O_NONBLOCK) < 0)
 			return -errno;
-		fcntl(c->tee[1], F_SETPIPE_SZ, PIPE_SIZE);
+		/* As much as is allowed: a pipe counts pages, and a message may fill few of each.
+		 */
+		for (int size = PIPE_SIZE;
+		     fcntl(c->tee[1], F_SETPIPE_SZ, size) < 0 && size > 65536;)
+			size /= 2;
 	}
 	if (!room(c, len))
 		return -ENOMEM;
@@ -265,7 +269,8 @@ static int take_spliced(struct fn_capture *c, const struct fn_capture_thread *t,
 	ssize_t n = len <= c->max_message ? peek_pipe(c, tid, fd, len) : -EMSGSIZE;
 
 	if (n < 0 || (size_t)n != len)
-		return bad(c, "%zu bytes spliced by %d cannot be seen", len, tid);
+		return bad(c, "%zu bytes spliced by %d cannot be seen: %s", len, tid,
+			   n < 0 ? strerror((int)-n) : "fewer are there");
 	return message(c, t, tid, len, read, m);
 }
 

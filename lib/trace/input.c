@@ -62,18 +62,29 @@ static bool wait_growth(struct fn_input *in)
 	return !stopped(in);
 }
 
+/* No more waiting, but no loss of what is there either. */
+static bool drains(struct fn_input *in)
+{
+	return stopped(in) && in->drain &&
+	       fcntl(in->fd, F_SETFL, fcntl(in->fd, F_GETFL) | O_NONBLOCK) == 0;
+}
+
 static ssize_t input_read(struct fn_input *in)
 {
 	if (in->idle)
 		in->idle(in->arg);
 	for (;;) {
+		bool draining = drains(in);
 		ssize_t r = read(in->fd, in->buf + in->tail, in->cap - in->tail);
 
 		if (r > 0)
 			return r;
+		if (r < 0 && errno == EAGAIN && draining)
+			return 0;
 		if (r < 0 && errno != EINTR)
 			return -errno;
-		if (r < 0 ? stopped(in) : !(in->follow && in->watch >= 0 && wait_growth(in)))
+		if (r < 0 ? stopped(in) && !in->drain
+			  : !(in->follow && in->watch >= 0 && wait_growth(in)))
 			return 0;
 	}
 }

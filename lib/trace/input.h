@@ -16,7 +16,7 @@ struct fn_input {
 	size_t cap, head, tail;
 	size_t scanned; /* bytes after head known to hold no newline */
 	uint64_t base;  /* offset of buf[head] in the input */
-	bool eof, follow, lent;
+	bool eof, follow, lent, drain;
 	int error; /* -errno of a failed read */
 	bool (*stop)(void *arg);
 	void (*idle)(void *arg);

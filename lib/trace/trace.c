@@ -174,6 +174,7 @@ static struct fn_trace *trace_new(const struct fn_trace_opts *opts)
 		t->in.follow = opts->follow;
 		t->in.stop = opts->stop;
 		t->in.idle = opts->idle;
+		t->in.drain = opts->drain;
 		t->in.arg = opts->arg;
 	}
 	return t;

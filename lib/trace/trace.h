@@ -83,6 +83,7 @@ struct fn_trace_opts {
 	uint32_t max_message;    /* bytes; 0: FN_TRACE_MSG_MAX */
 	bool follow;             /* wait for more at the end of a regular file */
 	bool (*stop)(void *arg); /* asked whenever a wait was interrupted; may be NULL */
+	bool drain;              /* when stop says so, still give what can be read without a wait */
 	void (*idle)(void *arg); /* called before each read: it may wait; may be NULL */
 	void *arg;
 };
