@@ -9,6 +9,9 @@ setup_file() {
 	examples_patched
 }
 
+# The examples do not free all of what they have.
+export ASAN_OPTIONS=detect_leaks=0
+
 setup() {
 	need_fuse
 	need_root
@@ -22,7 +25,10 @@ setup() {
 	echo old >"$back/victim"
 }
 
-teardown() { cleanup; }
+teardown() {
+	cleanup
+	! grep -hE 'Sanitizer|runtime error' "$BATS_TEST_TMPDIR"/*.err
+}
 
 serve() {
 	local kind=$1
@@ -46,7 +52,7 @@ watching() { grep -qs '^inotify wd:' /proc/$watch_pid/fdinfo/*; }
 # Until changes get through.
 probe() {
 	local i
-	for i in {1..200}; do
+	for i in {1..20}; do
 		: >"$back/.probe$i"
 		rm "$back/.probe$i"
 		if wait_for 1 grep -q '\.probe' "$BATS_TEST_TMPDIR/watch.out"; then break; fi
@@ -156,7 +162,10 @@ storm() {
 }
 
 @test "a server that is killed in a storm leaves nothing behind" {
-	for how in KILL ABRT TERM; do
+	local ways="KILL ABRT TERM" how
+	# There the replay stays a thread, which a core dump waits for.
+	[[ $FN_BUILD == *-thread ]] && ways="KILL TERM"
+	for how in $ways; do
 		serve low
 		watch "$mnt"
 		storm
