@@ -15,6 +15,7 @@
 #include "setup.h"
 
 #define TIMEOUT_TOLD 86400.0 /* every remote change is told: nothing gets old */
+#define QUEUE_MAX 262144     /* events that wait for their turn */
 #define TIMEOUT_UNTOLD 1.0
 #define TIMEOUT_NO_EPOCH 60.0
 
@@ -220,6 +221,7 @@ static int attach(struct fnmount *m)
 	const struct fn_server_opts opts = {.mountpoint = m->mountpoint,
 					    .hooks = events_hooks(),
 					    .hooks_ctx = m,
+					    .queue_max = QUEUE_MAX,
 					    .no_control = m->config.no_control,
 					    .paths_only = m->elsewhere,
 					    .init_flags = passthrough_init_flags(m),
