@@ -4,6 +4,7 @@
 #include <poll.h>
 #include <signal.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
 
@@ -56,6 +57,7 @@ int fn_server_follow(struct fn_server *srv, struct fn_source *src)
 		return -ENOMEM;
 	f->srv = srv;
 	f->src = src;
+	f->expects = !strcmp(fn_source_name(src), "inotify");
 	f->wake = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	res = f->wake < 0 ? -errno : start(f);
 	if (res) {
@@ -65,6 +67,8 @@ int fn_server_follow(struct fn_server *srv, struct fn_source *src)
 		return res;
 	}
 	srv->follow[srv->nfollow++] = f;
+	if (f->expects)
+		atomic_store(&srv->expects, true);
 	return 0;
 }
 
@@ -102,4 +106,5 @@ void fn_follow_end(struct fn_server *srv)
 		free(f);
 	}
 	srv->nfollow = 0;
+	atomic_store(&srv->expects, false);
 }

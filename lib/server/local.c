@@ -257,20 +257,38 @@ static struct pend *pend_new(const struct local_op *op, const struct fuse_in_hea
 	return p;
 }
 
+static void expect_echo(struct fn_server *srv, const struct fn_msg *msg, const struct local_op *op)
+{
+	const struct fuse_in_header *in = (const void *)msg->buf;
+	struct fn_str path = {op->path, op->len}, old = {NULL, 0};
+
+	if (op->old_len != SIZE_MAX)
+		old = (struct fn_str){op->old_path, op->old_len};
+	fn_echo_expect(srv, op->mask & ~(uint64_t)FN_ISDIR, &path, &old);
+	if (in->opcode == FUSE_LINK)
+		fn_echo_link(srv, msg);
+}
+
 void fn_local_request(struct fn_server *srv, const struct fn_msg *msg)
 {
 	struct fn_control *ctl = atomic_load_explicit(&srv->control, memory_order_acquire);
 	const struct fuse_in_header *in = (const void *)msg->buf;
 	uint64_t wanted = ctl ? fn_control_wanted(ctl) : 0;
+	bool echo = atomic_load_explicit(&srv->expects, memory_order_relaxed);
+	uint64_t asked = wanted | (echo ? srv->mask : 0);
 	struct local_op op;
 	struct pend *p, **slot = &srv->local->slots[in->unique >> 1 & (SLOTS - 1)];
 
-	if (!wanted)
+	if (!asked)
 		return;
 	op.flags = op.mode = 0;
 	op.parent = op.old_parent = op.node = 0;
 	op.old_len = SIZE_MAX;
-	if (!read_op(srv, msg, &op, wanted) || !(op.mask & wanted))
+	if (!read_op(srv, msg, &op, asked))
+		return;
+	if (echo)
+		expect_echo(srv, msg, &op);
+	if (!(op.mask & wanted))
 		return;
 	p = pend_new(&op, in);
 	if (!p)

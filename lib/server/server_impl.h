@@ -28,7 +28,8 @@ struct fn_follow {
 	struct fn_server *srv;
 	struct fn_source *src;
 	pthread_t thread;
-	int wake; /* eventfd */
+	int wake;     /* eventfd */
+	bool expects; /* it has to be told what the server does itself */
 };
 
 struct fn_reserved {
@@ -73,6 +74,7 @@ struct fn_server {
 
 	struct fn_follow *follow[FN_FOLLOW_MAX];
 	size_t nfollow;
+	atomic_bool expects; /* one of them does */
 	atomic_uint_fast64_t pushed, unheld, malformed;
 };
 
@@ -102,6 +104,11 @@ ssize_t fn_io_write(int fd, const void *buf, size_t len);
 
 /* follow.c */
 void fn_follow_end(struct fn_server *srv);
+
+/* echo.c: a local process is about to do this through the mount (old_path: of a rename). */
+void fn_echo_expect(struct fn_server *srv, uint64_t mask, const struct fn_str *path,
+		    const struct fn_str *old_path);
+void fn_echo_link(struct fn_server *srv, const struct fn_msg *msg);
 
 /* push.c */
 /* An event that a client asks for, whatever the server itself would replay. As fn_server_push();

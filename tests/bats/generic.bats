@@ -129,6 +129,35 @@ every_kind() {
 	[ "$(grep -c "DELETE $mnt/yours" watch.out)" -eq 1 ]
 }
 
+@test "changes through the mount are told once where only inotify is to be had" {
+	need_command strace
+	start tracer strace -qq -f --seccomp-bpf -o /dev/null -e trace=fanotify_init \
+		-e inject=fanotify_init:error=EPERM "$BATS_FILE_TMPDIR/low" -f -o "source=$back" "$mnt"
+	wait_for 10 mounted "$mnt"
+	ls "$mnt"
+	watch "$mnt"
+	echo x >"$mnt/mine"
+	mv "$mnt/mine" "$mnt/yours"
+	chmod 600 "$mnt/yours"
+	echo y >>"$mnt/yours"
+	rm "$mnt/yours"
+	: >"$back/last"
+	sees "CREATE $mnt/last"
+	grep -E 'mine|yours' watch.out | sed "s|$mnt/||; s/ [0-9a-f]*$//" >seen
+	diff - seen <<-END
+		CREATE mine
+		MODIFY mine
+		CLOSE_WRITE,CLOSE mine
+		MOVED_FROM mine
+		MOVED_TO yours
+		ATTRIB yours
+		MODIFY yours
+		CLOSE_WRITE,CLOSE yours
+		DELETE yours
+	END
+	umount "$mnt"
+}
+
 @test "readers meet no error while names come and go" {
 	serve low -o cache=never
 	watch "$mnt"
