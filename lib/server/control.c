@@ -196,10 +196,8 @@ static void wake_clients(struct fn_control *ctl, struct batch *b)
 	for (size_t i = 0; i < b->nclients; i++) {
 		struct fn_client *c = b->clients[i];
 
-		/* The moves and ends of what is watched have to be seen in any case. */
 		if (c->watches.count)
-			wanted |= c->watches.mask | FN_RENAME | FN_MOVED_FROM | FN_DELETE |
-				  FN_DELETE_SELF;
+			wanted |= c->watches.mask | FN_WANTED_ANYWAY;
 		if (c->touched) {
 			c->touched = false;
 			fn_client_wake(c);

@@ -12,6 +12,8 @@
 #include "wire/fn1.h"
 
 #define FN_CREDS_GROUPS 64
+/* The moves and ends of what is watched have to be seen in any case. */
+#define FN_WANTED_ANYWAY (FN_RENAME | FN_MOVED_FROM | FN_DELETE | FN_DELETE_SELF)
 #define FN_PENDING_MAX 8
 
 /* Who opened the file. */

@@ -239,6 +239,8 @@ static int watch_set(struct fn_client *c, const char *path, size_t len, const st
 	rc = fn_watches_set(&c->watches, path, len, mask, w->flags, &watch);
 	if (rc)
 		return rc;
+	/* Before the answer: what the client does next may be what it waits for. */
+	atomic_fetch_or(&c->ctl->wanted, mask | FN_WANTED_ANYWAY);
 	answer->watch = watch->id;
 	answer->mask = mask;
 	answer->flags = watch->flags;
