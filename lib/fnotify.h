@@ -138,6 +138,40 @@ FN_EXPORT int fn_message_set_bytes(struct fn_message *m, const char *field, cons
 /* The names of the fields that are set: i from 0 until NULL. */
 FN_EXPORT const char *fn_message_field(const struct fn_message *m, size_t i);
 
+/*
+ * Watching. Each event is a message of fn1 ("FN1_EVENT", "FN1_OVERFLOW", "FN1_GONE") with fields
+ * "mask" (the numbers of <sys/inotify.h>, and 0x10000000 for a rename), "path", "name", "old_path",
+ * "pid" and so on; "watch" counts the paths that were given, to which its paths are relative.
+ */
+struct fn_listener;
+
+enum fn_listen_flags {
+	FN_LISTEN_RECURSIVE = 1 << 0,
+	FN_LISTEN_REMOTE = 1 << 1,  /* over the control file of a mount, or not at all */
+	FN_LISTEN_LOCAL = 1 << 2,   /* by this kernel alone: fanotify, else inotify */
+	FN_LISTEN_NO_SELF = 1 << 3, /* not what this process does */
+};
+
+/* Remote watches where the mount of every path has a control file, else by this kernel. mask: 0,
+ * all changes. bad, unless NULL: the path at fault, or -1. -EOPNOTSUPP: the mount has no control
+ * file. */
+FN_EXPORT int fn_listener_new(struct fn_listener **w, const char *const *paths, size_t n,
+			      uint64_t mask, unsigned flags, int *bad);
+FN_EXPORT struct fn_listener *fn_listener_ref(struct fn_listener *w);
+FN_EXPORT void fn_listener_unref(struct fn_listener *w);
+/* "fanotify", "inotify" or "remote". */
+FN_EXPORT const char *fn_listener_source(const struct fn_listener *w);
+/* Poll it for POLLIN (-1: nothing to poll), at most this many ms (-1: as long as you like). */
+FN_EXPORT int fn_listener_fd(const struct fn_listener *w);
+FN_EXPORT int fn_listener_timeout(const struct fn_listener *w);
+/* The next event: 1 with a reference to it, 0: none now, or -errno. Does not block. */
+FN_EXPORT int fn_listener_read(struct fn_listener *w, struct fn_message **event);
+
+/* Injecting. Tell the server of the mount that path is on of an event, an "FN1_INJECT" request with
+ * "mask" and "path" (relative to path's mount), for a rename "old_path" too. Its owner or root
+ * may. -EOPNOTSUPP: the mount has no control file. Blocks for the answer. */
+FN_EXPORT int fn_inject(const char *path, const struct fn_message *event);
+
 #ifdef __cplusplus
 }
 #endif

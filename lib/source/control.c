@@ -50,6 +50,10 @@ static int ctl_timeout(const struct fn_source *src)
 {
 	const struct ctl_source *s = (const struct ctl_source *)src;
 
+	/* What came while a watch was set, or what a callback stopped at. */
+	for (size_t i = 0; i < s->nfiles; i++)
+		if (!s->files[i].gone && fn_control_pending(s->files[i].f))
+			return 0;
 	return s->pace ? s->pace : -1;
 }
 

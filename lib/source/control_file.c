@@ -391,3 +391,8 @@ int fn_control_read(struct fn_control_file *f, struct fn_event *ev)
 	rc = fn1_get_event(&msg, ev);
 	return rc ? rc : 1;
 }
+
+bool fn_control_pending(const struct fn_control_file *f)
+{
+	return f->at < f->end || f->kept_at < f->kept_end;
+}

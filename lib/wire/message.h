@@ -43,5 +43,9 @@ bool fn_message_is_fn1(const struct fn_message *m);
 int fn_message_fn1_known(const struct fn_message *m, const char *name);
 int fn_message_fn1_parse(struct fn_message *m, const void *buf, size_t len);
 ssize_t fn_message_fn1_build(const struct fn_message *m, void *buf, size_t size);
+/* An event as a notification, and back (strings borrow from the message). 0 or -errno. */
+struct fn_event;
+int fn_message_of_event(struct fn_message **m, const struct fn_event *ev);
+int fn_message_to_event(const struct fn_message *m, struct fn_event *ev);
 
 #endif

@@ -309,6 +309,31 @@ static int get_event(const struct fn_message *m, struct fn_event *ev)
 	       get_object(m, "old_parent", &ev->old_parent) | get_object(m, "target", &ev->target);
 }
 
+int fn_message_of_event(struct fn_message **out, const struct fn_event *ev)
+{
+	const char *name = ev->mask & FN_Q_OVERFLOW ? "FN1_OVERFLOW"
+			   : ev->flags & FN_EV_GONE ? "FN1_GONE"
+						    : "FN1_EVENT";
+	struct fn_message *m;
+	int rc = fn_message_new(&m, "fn1", FN_MESSAGE_NOTIFICATION, name);
+
+	if (rc)
+		return rc;
+	if (put_event(m, ev)) {
+		fn_message_unref(m);
+		return -ENOMEM;
+	}
+	*out = m;
+	return 0;
+}
+
+int fn_message_to_event(const struct fn_message *m, struct fn_event *ev)
+{
+	if (!fn_message_is_fn1(m) || body_of(m) != BODY_EVENT)
+		return -EINVAL;
+	return get_event(m, ev) ? -EINVAL : 0;
+}
+
 /* The code of an event follows from its mask and flags: they have to agree with the name. */
 static ssize_t build_event(const struct fn_message *m, void *buf, size_t size)
 {

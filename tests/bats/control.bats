@@ -179,3 +179,23 @@ saw() { grep -qF -- "$2" "$T/$1.out"; }
 	mount_it
 	run -124 timeout 0.3 python3 -c 'import os; os.pread(os.open("'"$T/m/.fsnotify"'", os.O_RDWR), 4096, 0)'
 }
+
+@test "a program with the public header alone: listen and inject" {
+	mount_it
+	start l stranger listen "$T/m" 3
+	wait_for 10 saw l "source remote"
+	run -0 stranger inject "$T/m" 0x2 dir/made-up
+	run -0 stranger inject "$T/m" 0x10000000 dir/new dir/old
+	touch "$T/b/real"
+	wait_for 10 gone "$l_pid"
+	saw l "FN1_EVENT 1 0x2 dir/made-up"
+	saw l "FN1_EVENT 2 0x10000000 dir/old dir/new"
+	saw l " 0x100 real"
+	run -1 stranger inject "$T/b" 0x2 x
+	[[ $output == *"not supported"* ]]
+	start local stranger listen "$T/b" 1
+	wait_for 10 saw local "source "
+	! saw local remote
+	touch "$T/b/x"
+	wait_for 10 saw local " x"
+}
