@@ -178,3 +178,28 @@ int fn_probe_bounded(struct fn_facts *f, int64_t deadline_ns, fn_probe_fn fn, vo
 	fn_bounded_reap(b, r ? 50 : 0);
 	return r;
 }
+
+static void close_others(int a, int b)
+{
+	int low = a < b ? a : b, high = a < b ? b : a;
+
+	if (low > 0)
+		close_range(0, (unsigned)low - 1, 0);
+	if (high > low + 1)
+		close_range((unsigned)low + 1, (unsigned)high - 1, 0);
+	close_range((unsigned)high + 1, ~0u, 0);
+}
+
+void fn_guard_until_eof(int pipe_fd, int keep_fd)
+{
+	static const int signals[] = {SIGHUP, SIGINT, SIGTERM, SIGPIPE};
+	char byte;
+
+	setsid();
+	prctl(PR_SET_PDEATHSIG, 0);
+	for (size_t i = 0; i < sizeof(signals) / sizeof(signals[0]); i++)
+		signal(signals[i], SIG_IGN);
+	close_others(pipe_fd, keep_fd);
+	while (read(pipe_fd, &byte, 1) < 0 && errno == EINTR)
+		continue;
+}

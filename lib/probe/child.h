@@ -35,4 +35,8 @@ int fn_probe_bounded(struct fn_facts *f, int64_t deadline_ns, fn_probe_fn fn, vo
 /* Waits for such a child, up to ms. */
 void fn_bounded_reap(struct fn_bounded *b, int ms);
 
+/* For a process that is to outlive us and then clean up: leaves our session, closes all but the
+ * two descriptors, lets no signal end it, and returns when the pipe is at its end. */
+void fn_guard_until_eof(int pipe_fd, int keep_fd);
+
 #endif

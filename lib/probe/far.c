@@ -8,7 +8,6 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/prctl.h>
 #include <sys/random.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -138,12 +137,9 @@ int fn_far_change(struct fn_far *far, enum fn_change change, const char *a, cons
 			  : change_by_shell(far, change, a, b);
 }
 
-static _Noreturn void exec_shell(const char *command, int in, int out, pid_t parent)
+static _Noreturn void exec_shell(const char *command, int in, int out)
 {
 	setpgid(0, 0);
-	prctl(PR_SET_PDEATHSIG, SIGTERM);
-	if (getppid() != parent)
-		_exit(127);
 	dup2(in, STDIN_FILENO);
 	dup2(out, STDOUT_FILENO);
 	signal(SIGPIPE, SIG_DFL);
@@ -151,25 +147,43 @@ static _Noreturn void exec_shell(const char *command, int in, int out, pid_t par
 	_exit(127);
 }
 
+/* The end of its input ends a shell, and lets it clean up; what heeds that not is ended after a
+ * while. This goes on in a process of its own when we are dead. */
+static _Noreturn void keep_shell(const char *command, int in, int out, int guard)
+{
+	struct timespec tick = {.tv_nsec = 10000000};
+	pid_t pid = fork();
+
+	if (pid == 0)
+		exec_shell(command, in, out);
+	fn_guard_until_eof(guard, guard);
+	for (int i = 0; pid > 0 && waitpid(pid, NULL, WNOHANG) == 0; i++) {
+		if (i == 300)
+			kill(-pid, SIGTERM);
+		if (i == 400)
+			kill(-pid, SIGKILL);
+		nanosleep(&tick, NULL);
+	}
+	_exit(0);
+}
+
 static int start_shell(struct fn_far *far, const char *command)
 {
-	pid_t parent = getpid();
-	int in[2], out[2];
+	int in[2], out[2], guard[2];
 
 	if (pipe2(in, O_CLOEXEC))
 		return -errno;
-	if (pipe2(out, O_CLOEXEC)) {
-		close(in[0]);
-		close(in[1]);
-		return -EMFILE;
-	}
+	if (pipe2(out, O_CLOEXEC) || pipe2(guard, O_CLOEXEC))
+		return -EMFILE; /* our process ends with the probe */
 	far->pid = fork();
 	if (far->pid == 0)
-		exec_shell(command, in[0], out[1], parent);
+		keep_shell(command, in[0], out[1], guard[0]);
 	close(in[0]);
 	close(out[1]);
+	close(guard[0]);
 	far->to = in[1];
 	far->from = out[0];
+	far->guard = guard[1];
 	return far->pid < 0 ? -EAGAIN : 0;
 }
 
@@ -183,11 +197,10 @@ static int make_far_directory(struct fn_far *far)
 	if (getrandom(&random, sizeof(random), 0) != sizeof(random))
 		return -EIO;
 	snprintf(far->name, sizeof(far->name), ".fnprobe-%016llx", (unsigned long long)random);
-	snprintf(
-		text, sizeof(text),
-		"trap 'cd ..; rm -rf %s' EXIT; trap 'exit 1' HUP INT TERM PIPE\n"
-		"umask 022; mkdir %s && cd %s && echo fnprobe-ok || { trap - EXIT; echo fnprobe-no; }\n",
-		far->name, far->name, far->name);
+	snprintf(text, sizeof(text),
+		 "d=$PWD/%s; trap '' HUP INT TERM PIPE; trap 'cd /; rm -rf \"$d\"' EXIT\n"
+		 "umask 022; mkdir \"$d\" && cd \"$d\" && echo fnprobe-ok || echo fnprobe-no\n",
+		 far->name);
 	r = write_text(far, text);
 	return r ? r : read_answer(far);
 }
@@ -196,8 +209,11 @@ int fn_far_open(struct fn_far *far, const char *dir, const char *command, int64_
 {
 	int fd, r;
 
-	*far = (struct fn_far){
-		.to = -1, .from = -1, .local = dir != NULL, .deadline_ns = deadline_ns};
+	*far = (struct fn_far){.to = -1,
+			       .from = -1,
+			       .guard = -1,
+			       .local = dir != NULL,
+			       .deadline_ns = deadline_ns};
 	if (!dir) {
 		signal(SIGPIPE, SIG_IGN);
 		r = start_shell(far, command);
@@ -226,11 +242,10 @@ void fn_far_close(struct fn_far *far)
 	}
 	if (far->to >= 0)
 		close(far->to);
-	for (int i = 0; far->pid > 0 && waitpid(far->pid, NULL, WNOHANG) == 0 && i < 1000; i++) {
-		if (i == 500)
-			kill(-far->pid, SIGTERM);
+	if (far->guard >= 0)
+		close(far->guard);
+	for (int i = 0; far->pid > 0 && waitpid(far->pid, NULL, WNOHANG) == 0 && i < 2500; i++)
 		nanosleep(&tick, NULL);
-	}
 	if (far->from >= 0)
 		close(far->from);
 }

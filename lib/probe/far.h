@@ -13,8 +13,8 @@ struct fn_far {
 	bool local;
 	struct fn_scratch scratch;
 	/* a shell */
-	int to, from;
-	pid_t pid;
+	int to, from, guard;
+	pid_t pid; /* of the process that keeps it */
 };
 
 /* dir, or command: the other is NULL. 0 or -errno; -EPIPE: the command's shell does not answer. */

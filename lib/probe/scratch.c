@@ -1,14 +1,13 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "probe/scratch.h"
+#include "probe/child.h"
 
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <signal.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/prctl.h>
 #include <sys/random.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -34,33 +33,11 @@ static void remove_tree(int dirfd, const char *name, int depth)
 	unlinkat(dirfd, name, AT_REMOVEDIR);
 }
 
-/* Waits for the end of the pipe. Signals meant for the probe's group must not end it first. */
 static _Noreturn void guard_main(int pipe_fd, int dirfd, const char *name)
 {
-	char byte;
-
-	setsid();
-	prctl(PR_SET_PDEATHSIG, 0);
-	signal(SIGINT, SIG_IGN);
-	signal(SIGTERM, SIG_IGN);
-	signal(SIGHUP, SIG_IGN);
-	signal(SIGPIPE, SIG_IGN);
-	while (read(pipe_fd, &byte, 1) < 0 && errno == EINTR)
-		continue;
+	fn_guard_until_eof(pipe_fd, dirfd);
 	remove_tree(dirfd, name, DEPTH);
 	_exit(0);
-}
-
-/* All but what it needs, so that no pipe of ours is held open by it. */
-static void close_others(int keep1, int keep2)
-{
-	int low = keep1 < keep2 ? keep1 : keep2, high = keep1 < keep2 ? keep2 : keep1;
-
-	if (low > 0)
-		close_range(0, (unsigned)low - 1, 0);
-	if (high > low + 1)
-		close_range((unsigned)low + 1, (unsigned)high - 1, 0);
-	close_range((unsigned)high + 1, ~0u, 0);
 }
 
 static int start_guard(struct fn_scratch *s, int dirfd)
@@ -70,10 +47,8 @@ static int start_guard(struct fn_scratch *s, int dirfd)
 	if (pipe2(fds, O_CLOEXEC))
 		return -errno;
 	s->pid = fork();
-	if (s->pid == 0) {
-		close_others(fds[0], dirfd);
+	if (s->pid == 0)
 		guard_main(fds[0], dirfd, s->name);
-	}
 	close(fds[0]);
 	s->guard = fds[1];
 	if (s->pid < 0) {

@@ -482,18 +482,19 @@ start_virtiofsd() {
 	need_fuse
 	need_examples
 	mount_passthrough
-	local i
+	local i what
 	start bad badvhost idle 1 "$T/bad"
 	for i in {1..30}; do
 		case $((i % 6)) in
-		0) fnprobe kernel ;;
-		1) fnprobe mount "$T/mnt" ;;
-		2) fnprobe events "$T/mnt" --backing "$T/src" ;;
-		3) fnprobe events "$T/mnt" --remote "cd '$T/src' && exec sh" ;;
-		4) fnprobe server -- "$EX/hello_ll" -f ;;
-		5) fnprobe vhost-user "$T/bad" ;;
-		esac >/dev/null 2>&1 3>&- &
-		read -rt 0.00$((RANDOM % 10))$((RANDOM % 10)) <> <(:) || :
+		0) what=(kernel) ;;
+		1) what=(mount "$T/mnt") ;;
+		2) what=(events "$T/mnt" --backing "$T/src") ;;
+		3) what=(events "$T/mnt" --remote "cd '$T/src' && exec sh") ;;
+		4) what=(server -- "$EX/hello_ll") ;;
+		5) what=(vhost-user "$T/bad") ;;
+		esac
+		fnprobe "${what[@]}" >/dev/null 2>&1 3>&- &
+		read -rt 0.0$((RANDOM % 6))$((RANDOM % 10)) <> <(:) || :
 		kill -KILL $! 2>/dev/null || :
 		wait $! 2>/dev/null || :
 	done
