@@ -219,6 +219,8 @@ static void set_timeouts(struct fnmount *m)
 static int attach(struct fnmount *m)
 {
 	const struct fn_server_opts opts = {.mountpoint = m->mountpoint,
+					    .backing = m->backing,
+					    .no_follow = true,
 					    .hooks = events_hooks(),
 					    .hooks_ctx = m,
 					    .queue_max = QUEUE_MAX,

@@ -5,16 +5,64 @@
  * the server; everything else goes down the ladder of means.c.
  */
 #include <errno.h>
+#include <fcntl.h>
 #include <poll.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "fnsend/send.h"
+#include "replay/repeat.h"
 #include "source/source.h"
 
 struct follow {
 	struct sender *to;
+	struct fn_control_file *control;
+	struct fn_repeat *repeat; /* NULL: nudges only */
+	int root;
+	struct beat *beat;
 	int64_t read_ns;
 };
+
+/* Exactly, where the server swallows the operation. What fails that way goes down the ladder. */
+static bool repeated(struct follow *f, const struct fn_event *ev)
+{
+	int rc;
+
+	if (!f->repeat || ev->mask & FN_Q_OVERFLOW)
+		return false;
+	beat_begin(f->beat, sender_root(f->to));
+	rc = fn_repeat_event(f->repeat, ev);
+	beat_end(f->beat);
+	if (rc <= 0)
+		return false;
+	sender_tally(f->to)->events++;
+	sender_tally(f->to)->raised++;
+	return true;
+}
+
+static void open_repeat(struct follow *f, const struct settings *set)
+{
+	const struct fn_repeat_opts opts = {.risk = set->allow};
+	const char *path = sender_root(f->to);
+	int err = fn_control_open(&f->control, path, true);
+
+	f->root = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	if (!err && f->root >= 0 && set->via == VIA_AUTO)
+		err = fn_repeat_new(&f->repeat, f->root, f->control, fn_control_path(f->control),
+				    &opts);
+	if (set->verbose)
+		fn_warn("%s: %s", path,
+			f->repeat ? "operations are repeated, and its server swallows them"
+				  : "nudges only: its server swallows no operations");
+}
+
+static void close_repeat(struct follow *f)
+{
+	fn_repeat_free(f->repeat);
+	fn_control_close(f->control);
+	if (f->root >= 0)
+		close(f->root);
+}
 
 static int take(const struct fn_event *ev, void *arg)
 {
@@ -22,7 +70,7 @@ static int take(const struct fn_event *ev, void *arg)
 
 	if (ev->flags & FN_EV_GONE)
 		sender_tally(f->to)->cut++;
-	else
+	else if (!repeated(f, ev))
 		sender_event(f->to, ev, f->read_ns);
 	return sender_tally(f->to)->cut != 0 || fn_caught_signal();
 }
@@ -67,14 +115,16 @@ static int open_source(struct settings *set, struct beat *beat, struct fn_source
 int send_follow(struct settings *set, struct beat *beat)
 {
 	struct fn_source *src = NULL;
-	struct follow f;
+	struct follow f = {.root = -1, .beat = beat};
 	int status = open_source(set, beat, &src), err;
 
 	if (status)
 		return status;
 	f.to = sender_open(set, beat, set->operands[0], &status);
 	if (f.to) {
+		open_repeat(&f, set);
 		err = loop(&f, src);
+		close_repeat(&f);
 		if (err)
 			status = fn_fail(FN_EXIT_GONE, "%s: %s", set->operands[0], strerror(-err));
 		sender_report(f.to);

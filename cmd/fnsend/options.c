@@ -60,8 +60,16 @@ static const struct fn_option options[] = {
 	 "Events from a regular file or from --from-log are never echoes.",
 	 FN_COMPLETE_NONE, NULL},
 	{OPT_FOLLOW, 0, "follow", NULL,
-	 "take events from MOUNT's control file and nudge them there", NULL, FN_COMPLETE_NONE,
+	 "take events from MOUNT's control file and raise them there", NULL, FN_COMPLETE_NONE,
 	 NULL},
+	{OPT_ALLOW, 0, "allow", "EVENTS",
+	 "with --follow: repeat delete, rename also where that has a risk",
+	 "Where the server of MOUNT swallows operations (fnmount below virtiofsd), *--follow* repeats "
+	 "them exactly. A DELETE or RENAME of a name that this kernel does not have fresh in its "
+	 "cache can only be repeated by letting it find the old name once more: for some "
+	 "milliseconds another process here that creates just this name anew can be told that it "
+	 "exists. Without this option such an event is degraded.",
+	 FN_COMPLETE_WORDS, "delete|rename|delete,rename"},
 	{OPT_FROM_LOG, 0, "from-log", "FILE",
 	 "send the events of a file with their original spacing", NULL, FN_COMPLETE_FILE, NULL},
 	{OPT_SPEED, 0, "speed", "FACTOR",

@@ -31,6 +31,7 @@ enum {
 	OPT_PREFIX,
 	OPT_KEEP_ECHOES,
 	OPT_FOLLOW,
+	OPT_ALLOW,
 	OPT_FROM_LOG,
 	OPT_SPEED,
 	OPT_RATE,
@@ -51,7 +52,8 @@ struct settings {
 	enum via via;
 	bool verbose, stats, use_stdin, follow, null, keep_echoes, dry_run, force, list_fds;
 	enum fn_degrade degrade;
-	uint64_t mask; /* --mask, 0: the event is an operand */
+	uint64_t allow; /* --allow: events that are repeated at a risk */
+	uint64_t mask;  /* --mask, 0: the event is an operand */
 	struct fn_object object;
 	enum fn_input input;
 	char *format, *strip, *prefix, *from_log, *dialect, *malformed, *notify;

@@ -72,6 +72,14 @@ static int take_speed(struct settings *set, const char *value)
 	return 0;
 }
 
+static int take_allow(struct settings *set, const char *value)
+{
+	if (!fn_mask_parse(value, strlen(value), ',', &set->allow) ||
+	    set->allow & ~(uint64_t)(FN_DELETE | FN_RENAME))
+		return fn_usage("--allow: '%s' is not delete, rename or both", value);
+	return 0;
+}
+
 static int take_number(struct settings *set, int id, const char *value)
 {
 	uint64_t n;
@@ -156,6 +164,8 @@ int settings_take(int id, const char *value, void *arg)
 		return fn_mask_parse(value, strlen(value), ',', &set->mask)
 			       ? 0
 			       : fn_usage("--mask: '%s' is no event", value);
+	case OPT_ALLOW:
+		return take_allow(set, value);
 	case OPT_HANDLE:
 		return take_handle(set, value);
 	case OPT_NODE:

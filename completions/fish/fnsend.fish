@@ -12,7 +12,8 @@ complete -c fnsend -s 0 -l null -d 'records end with a NUL byte, not a newline'
 complete -c fnsend -l strip -d 'remove this leading directory from the paths of events' -x -a '(__fish_complete_directories)'
 complete -c fnsend -l prefix -d 'put this directory, below ROOT, before the paths' -x
 complete -c fnsend -l keep-echoes -d 'send on what our own nudges made the source report'
-complete -c fnsend -l follow -d 'take events from MOUNT\'s control file and nudge them there'
+complete -c fnsend -l follow -d 'take events from MOUNT\'s control file and raise them there'
+complete -c fnsend -l allow -d 'with --follow: repeat delete, rename also where that has a risk' -x -a 'delete rename delete,rename'
 complete -c fnsend -l from-log -d 'send the events of a file with their original spacing' -r -F
 complete -c fnsend -l speed -d 'with --from-log: how many times faster; 0: without pauses' -x
 complete -c fnsend -l rate -d 'at most N events a second' -x

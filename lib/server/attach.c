@@ -159,7 +159,7 @@ int fn_server_attach(struct fn_server **out, struct fuse_session *se,
 	res = fn_io_attach(srv);
 	if (!res && !opts->no_control)
 		res = fn_control_attach(srv, opts->backing);
-	if (!res && opts->backing)
+	if (!res && opts->backing && !opts->no_follow)
 		res = fn_server_follow_backing(srv, opts->backing);
 	if (res) {
 		fn_server_detach(srv);

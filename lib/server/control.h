@@ -15,6 +15,7 @@
 #include <sys/uio.h>
 
 #include "event/event.h"
+#include "wire/fn1.h"
 
 #define FN_CONTROL_NAME ".fsnotify"
 #define FN_CONTROL_SIZE (1ull << 40) /* reported, so that reads are never cut short */
@@ -36,6 +37,9 @@ struct fn_control_conf {
 	/* A client's event. May be NULL: nobody may INJECT. -EAGAIN when there is no room now: the
 	 * client sends it, and what followed it, again. */
 	int (*inject)(void *ctx, const struct fn_event *ev);
+	/* A client's ARM, or with FN1_ARM_END the end of it; owner names the client, tgid the
+	 * process it works through. *arm becomes the answer. May be NULL: not supported. */
+	int (*arm)(void *ctx, uint64_t owner, pid_t tgid, struct fn1_arm *arm);
 	const char *server; /* name and version for HELLO, or NULL */
 	uint64_t mask;      /* what the server can tell of; 0: FN_ALL_EVENTS */
 	/* Limits; 0: a sane default. */

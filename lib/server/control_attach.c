@@ -9,16 +9,27 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
-#include "server/control.h"
+#include "replay/armed.h"
+#include "server/control_impl.h"
 #include "server/server_impl.h"
 
 struct fn_control_mount {
 	struct fn_server *srv;
 	struct fn_control *ctl;
+	struct fn_armed *armed;
 	int store; /* the backing directory, or -1: the mount itself is asked */
 };
+
+static int64_t monotonic_ns(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return (int64_t)ts.tv_sec * 1000000000 + ts.tv_nsec;
+}
 
 static int send_message(void *ctx, int fd, const struct iovec *iov, int count)
 {
@@ -67,6 +78,96 @@ static int inject(void *ctx, const struct fn_event *ev)
 	return fn_server_inject(m->srv, ev);
 }
 
+/* The directory of path. */
+static int parent_of(struct fn_server *srv, struct fn_str path, uint64_t *nodeid)
+{
+	const char *slash = path.len ? memrchr(path.data, '/', path.len) : NULL;
+
+	return fn_nodes_resolve(srv->nodes, path.data, slash ? (size_t)(slash - path.data) : 0,
+				nodeid);
+}
+
+/* The kernel here is to ask for the name again, whatever it has cached. */
+static void expire(struct fn_server *srv, uint64_t parent, struct fn_str path)
+{
+	const char *slash = path.len ? memrchr(path.data, '/', path.len) : NULL;
+	const char *name = slash ? slash + 1 : path.data;
+	char buf[sizeof(struct fuse_notify_inval_entry_out) + FN_NAME_MAX + 1] = {0};
+	struct fuse_notify_inval_entry_out out = {.parent = parent};
+
+	out.namelen = (uint32_t)(path.len - (size_t)(name - path.data));
+	if (out.namelen > FN_NAME_MAX)
+		return;
+	memcpy(buf, &out, sizeof(out));
+	memcpy(buf + sizeof(out), name, out.namelen);
+	fn_server_notify(srv, FUSE_NOTIFY_INVAL_ENTRY, buf, sizeof(out) + out.namelen + 1);
+}
+
+static int set_armed(struct fn_control_mount *m, uint64_t owner, pid_t tgid,
+		     const struct fn1_arm *arm)
+{
+	struct fn_arm_place place = {0};
+	int rc;
+
+	if (!arm->path.data || (arm->mask & FN_RENAME && !arm->old_path.data))
+		return -EINVAL;
+	if (arm->mask & (FN_MODIFY | FN_ATTRIB)) {
+		rc = fn_nodes_resolve(m->srv->nodes, arm->path.data, arm->path.len, &place.node);
+	} else {
+		rc = parent_of(m->srv, arm->path, &place.parent);
+		if (!rc && arm->mask & FN_RENAME)
+			rc = parent_of(m->srv, arm->old_path, &place.old_parent);
+	}
+	if (rc)
+		return rc;
+	rc = fn_armed_set(m->armed, owner, tgid, arm, &place, monotonic_ns());
+	if (rc || place.node)
+		return rc;
+	expire(m->srv, place.parent, arm->path);
+	if (arm->mask & FN_RENAME)
+		expire(m->srv, place.old_parent, arm->old_path);
+	return 0;
+}
+
+static int on_arm(void *ctx, uint64_t owner, pid_t tgid, struct fn1_arm *arm)
+{
+	struct fn_control_mount *m = ctx;
+	struct fn1_arm was = {0};
+
+	if (arm->flags & FN1_ARM_END) {
+		if (!fn_armed_end(m->armed, owner, &was))
+			return -ENOENT;
+		*arm = was;
+		return 0;
+	}
+	return set_armed(m, owner, tgid, arm);
+}
+
+static pid_t tgid_of(void *ctx, uint32_t pid)
+{
+	struct fn_creds creds;
+
+	(void)ctx;
+	fn_creds_read(&creds, 0, 0, (pid_t)pid);
+	return creds.tgid;
+}
+
+/* "NUMBER ARGUMENTS…", or "running". */
+static long syscall_of(void *ctx, uint32_t pid)
+{
+	char name[40], line[32] = "";
+	ssize_t n;
+	int fd;
+
+	(void)ctx;
+	snprintf(name, sizeof(name), "/proc/%u/syscall", pid);
+	fd = open(name, O_RDONLY | O_CLOEXEC);
+	n = fd < 0 ? -1 : read(fd, line, sizeof(line) - 1);
+	if (fd >= 0)
+		close(fd);
+	return n > 0 && line[0] >= '0' && line[0] <= '9' ? strtol(line, NULL, 10) : -1;
+}
+
 static void on_request(void *ctx, const struct fn_request *req)
 {
 	const struct fn_control_mount *m = ctx;
@@ -89,6 +190,8 @@ static void on_close(void *ctx)
 	fn_control_unmount(ctl);
 	fn_control_free(ctl);
 	atomic_store(&m->srv->control, NULL);
+	atomic_store(&m->srv->armed, NULL);
+	fn_armed_free(m->armed);
 	if (m->store >= 0)
 		close(m->store);
 	free(m);
@@ -102,6 +205,8 @@ static const struct fn_reserved_ops control_ops = {
 
 static int start(struct fn_control_mount *m)
 {
+	const struct fn_armed_world world = {
+		.ctx = m, .tgid = tgid_of, .syscall = syscall_of, .stat = stat_in_store};
 	struct fn_control_conf conf = {
 		.ctx = m,
 		.owner = geteuid(),
@@ -109,10 +214,13 @@ static int start(struct fn_control_mount *m)
 		.stat = stat_in_store,
 		.path = path_of,
 		.inject = inject,
+		.arm = m->store >= 0 ? on_arm : NULL, /* a server cannot ask its own mount */
 		.server = "fnutils " FN_VERSION,
 	};
 	int rc = fn_server_reserve(m->srv, FN_CONTROL_NAME, &control_ops, m, &conf.nodeid);
 
+	if (!rc)
+		rc = fn_armed_new(&m->armed, &world);
 	if (rc)
 		return rc;
 	rc = fn_control_new(&m->ctl, &conf);
@@ -138,10 +246,12 @@ int fn_control_attach(struct fn_server *srv, const char *backing)
 		if (m->store >= 0)
 			close(m->store);
 		fn_control_free(m->ctl);
+		fn_armed_free(m->armed);
 		free(m);
 		return rc;
 	}
 	atomic_store(&srv->control, m->ctl);
+	atomic_store(&srv->armed, m->armed);
 	return 0;
 }
 

@@ -10,8 +10,10 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/uio.h>
+#include <time.h>
 #include <unistd.h>
 
+#include "replay/armed.h"
 #include "server/server_impl.h"
 
 /* Sessions of one process that can be attached at a time. */
@@ -207,10 +209,28 @@ static bool stranger(int fd, const struct fn_msg *msg)
 	return false;
 }
 
+/* Operations that a client of the control file announced. True: the server gets the request. */
+static bool armed_request(struct fn_server *srv, int fd, struct fn_msg *msg, struct fn_armed_fx *fx)
+{
+	struct fn_armed *armed = atomic_load_explicit(&srv->armed, memory_order_acquire);
+	struct fn_reply reply;
+	struct timespec ts;
+
+	if (!armed || !fn_armed_any(armed))
+		return true;
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	if (fn_armed_request(armed, msg, (int64_t)ts.tv_sec * 1000000000 + ts.tv_nsec, &reply,
+			     fx) != FN_ANSWER)
+		return true;
+	answer(fd, &reply);
+	return false;
+}
+
 bool fn_io_request(struct fn_server *srv, int fd, struct fn_msg *msg)
 {
 	const struct fuse_in_header *in = fn_msg_header(msg);
 	struct fn_reply reply;
+	struct fn_armed_fx fx = {0};
 
 	if (!in)
 		return true;
@@ -233,9 +253,13 @@ bool fn_io_request(struct fn_server *srv, int fd, struct fn_msg *msg)
 	} else if (fn_node_reserved(in->nodeid)) {
 		return stranger(fd, msg);
 	} else {
+		if (!armed_request(srv, fd, msg, &fx))
+			return false;
 		fn_local_request(srv, msg);
 	}
 	fn_track_request(srv, msg);
+	if (fx.brief || fx.opened)
+		fn_track_change(srv, in->unique, fx.brief, fx.opened);
 	return true;
 }
 

@@ -8,11 +8,12 @@
 static struct fn1_hello our_hello(const struct fn_client *c)
 {
 	const struct fn_control_conf *conf = &c->ctl->conf;
-	bool inject = conf->inject && (c->creds.uid == 0 || c->creds.uid == conf->owner);
+	bool owner = c->creds.uid == 0 || c->creds.uid == conf->owner;
 
 	return (struct fn1_hello){
 		.version = FN1_VERSION,
-		.flags = inject ? FN1_HELLO_MAY_INJECT : 0,
+		.flags = (owner && conf->inject ? FN1_HELLO_MAY_INJECT : 0) |
+			 (owner && conf->arm ? FN1_HELLO_MAY_ARM : 0),
 		.mask = conf->mask,
 		.max_watches = conf->max_watches,
 		.max_queue = conf->max_queue,
@@ -313,6 +314,22 @@ static int inject(struct fn_client *c, const struct fn1_msg *msg)
 	return inject_in_order(c, &ev);
 }
 
+static ssize_t arm(struct fn_client *c, const struct fn1_msg *msg, void *buf, size_t size)
+{
+	const struct fn_control_conf *conf = &c->ctl->conf;
+	struct fn1_arm what;
+	int rc;
+
+	if (!conf->arm)
+		return -EOPNOTSUPP;
+	if (c->creds.uid != 0 && c->creds.uid != conf->owner)
+		return -EPERM;
+	rc = fn1_get_arm(msg, &what);
+	if (!rc)
+		rc = conf->arm(conf->ctx, c->fh, c->creds.tgid, &what);
+	return rc ? rc : fn1_put_arm(buf, size, FN1_REPLY, msg->unique, &what);
+}
+
 static ssize_t carry_out(struct fn_client *c, const struct fn1_msg *msg, void *buf, size_t size)
 {
 	struct fn1_watch answer = {0};
@@ -326,6 +343,8 @@ static ssize_t carry_out(struct fn_client *c, const struct fn1_msg *msg, void *b
 	case FN1_INJECT:
 		rc = inject(c, msg);
 		return rc ? rc : fn1_put_reply(buf, size, msg->unique, 0);
+	case FN1_ARM:
+		return arm(c, msg, buf, size);
 	case FN1_PING:
 		rc = fn1_get_ping(msg, &token);
 		return rc ? rc : fn1_put_ping(buf, size, FN1_REPLY, msg->unique, token);

@@ -34,6 +34,7 @@ struct fn_server_hooks {
 struct fn_server_opts {
 	const char *mountpoint; /* where the session is mounted */
 	const char *backing;    /* directory that the mount shows, or NULL */
+	bool no_follow;         /* the caller follows it, or hears of its changes otherwise */
 	const struct fn_server_hooks *hooks;
 	void *hooks_ctx;
 	size_t queue_max; /* events waiting for replay; 0: a sane default */

@@ -22,6 +22,7 @@ struct fn_track {
 	struct fn_pend *slots[256];
 };
 
+struct fn_armed;
 struct fn_control;
 
 struct fn_follow {
@@ -67,6 +68,7 @@ struct fn_server {
 	atomic_size_t ninject;
 
 	_Atomic(struct fn_control *) control; /* NULL: there is no control file */
+	_Atomic(struct fn_armed *) armed;     /* NULL: nobody can ARM */
 	struct fn_local *local;
 
 	struct fn_reserved reserved[FN_NODE_FILES_MAX];
@@ -89,6 +91,9 @@ struct fn_tracked {
 void fn_track_init(struct fn_track *t);
 void fn_track_destroy(struct fn_track *t);
 void fn_track_request(struct fn_server *srv, const struct fn_msg *msg);
+/* The reply to this request has an entry. brief: which the kernel must not keep; opened: and the
+ * kernel is to be told that the file was opened, too. */
+void fn_track_change(struct fn_server *srv, uint64_t unique, bool brief, bool opened);
 void fn_track_drop(struct fn_server *srv, uint64_t unique);
 void fn_track_reply(struct fn_server *srv, uint64_t unique, const struct iovec *iov, int count,
 		    struct fn_tracked *res);

@@ -19,6 +19,7 @@ struct fn_pend {
 	uint64_t unique, nodeid, newdir;
 	uint32_t opcode, flags;
 	uint8_t len, new_len;
+	bool brief, opened;
 	char names[]; /* name, new name */
 };
 
@@ -146,6 +147,20 @@ static struct fn_pend *take(struct fn_server *srv, uint64_t unique)
 	return found;
 }
 
+void fn_track_change(struct fn_server *srv, uint64_t unique, bool brief, bool opened)
+{
+	struct fn_pend *p;
+
+	pthread_mutex_lock(&srv->track.lock);
+	for (p = *slot_of(&srv->track, unique); p && p->unique != unique; p = p->next)
+		;
+	if (p) {
+		p->brief = brief;
+		p->opened = opened;
+	}
+	pthread_mutex_unlock(&srv->track.lock);
+}
+
 void fn_track_drop(struct fn_server *srv, uint64_t unique)
 {
 	free(take(srv, unique));
@@ -162,6 +177,32 @@ static void *flatten(const struct iovec *iov, int count, size_t *len)
 	return flat;
 }
 
+/* As if CREATE had made and opened it: with the handle whose FLUSH and RELEASE are ours. */
+static void opened_reply(struct fn_server *srv, uint64_t unique, const struct fuse_entry_out *e,
+			 struct fn_tracked *res)
+{
+	struct {
+		struct fuse_out_header out;
+		struct fuse_entry_out entry;
+		struct fuse_open_out open;
+	} *msg = calloc(1, sizeof(*msg));
+	int32_t backing_id = 0;
+
+	if (!msg)
+		return;
+	msg->out = (struct fuse_out_header){.len = sizeof(*msg), .unique = unique};
+	msg->entry = *e;
+	msg->open.fh = srv->fh;
+	if (srv->hooks.passthrough &&
+	    !srv->hooks.passthrough(srv->hooks_ctx, e->nodeid, &backing_id)) {
+		msg->open.open_flags = 1 << 7; /* FOPEN_PASSTHROUGH, and the last word is its id */
+		memcpy((char *)&msg->open + sizeof(msg->open) - sizeof(backing_id), &backing_id,
+		       sizeof(backing_id));
+	}
+	res->fixed = msg;
+	res->fixed_len = sizeof(*msg);
+}
+
 static void entry_reply(struct fn_server *srv, const struct fn_pend *p, const struct iovec *iov,
 			int count, struct fn_tracked *res)
 {
@@ -176,8 +217,14 @@ static void entry_reply(struct fn_server *srv, const struct fn_pend *p, const st
 		flags |= FN_NODE_OPENED;
 	fn_nodes_entry(srv->nodes, p->nodeid, p->len ? p->names : NULL, p->len, &e, flags);
 	res->counted = e.nodeid;
-	if (generation == e.generation)
+	if (p->opened) {
+		opened_reply(srv, p->unique, &e, res);
 		return;
+	}
+	if (generation == e.generation && !p->brief)
+		return;
+	if (p->brief)
+		e.entry_valid = e.entry_valid_nsec = 0;
 	res->fixed = flatten(iov, count, &res->fixed_len);
 	if (res->fixed)
 		memcpy((char *)res->fixed + sizeof(struct fuse_out_header), &e, sizeof(e));

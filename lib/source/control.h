@@ -36,6 +36,8 @@ int fn_control_inject(struct fn_control_file *f, const struct fn_event *ev);
 #define FN_CONTROL_BATCH 64
 int fn_control_inject_many(struct fn_control_file *f, struct fn_event *const *evs, size_t n,
 			   int *errs);
+/* *arm becomes what the server answered. */
+int fn_control_arm(struct fn_control_file *f, struct fn1_arm *arm);
 int fn_control_ping(struct fn_control_file *f);
 
 /* The next event, GONE or OVERFLOW; its strings are valid until the next call. 1, 0: none now,

@@ -340,6 +340,16 @@ int fn_control_inject(struct fn_control_file *f, const struct fn_event *ev)
 	return ask(f, buf, fn1_put_inject(buf, sizeof(buf), ++f->unique, ev), &msg);
 }
 
+int fn_control_arm(struct fn_control_file *f, struct fn1_arm *arm)
+{
+	_Alignas(8) uint8_t buf[2 * FN1_PATH_MAX + 512];
+	struct fn1_msg msg;
+	int rc;
+
+	rc = ask(f, buf, fn1_put_arm(buf, sizeof(buf), FN1_REQUEST, ++f->unique, arm), &msg);
+	return rc ? rc : fn1_get_arm(&msg, arm);
+}
+
 int fn_control_ping(struct fn_control_file *f)
 {
 	_Alignas(8) uint8_t buf[64];

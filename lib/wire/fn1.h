@@ -50,6 +50,7 @@ enum fn1_hello_flags {
 	FN1_HELLO_SHORT = 1 << 1,      /* replies need not fill what read() asked for */
 	FN1_HELLO_STREAM = 1 << 2,     /* of a notification: a stream begins */
 	FN1_HELLO_MAY_INJECT = 1 << 3, /* of a reply: INJECT is allowed to this client */
+	FN1_HELLO_MAY_ARM = 1 << 4,    /* of a reply: and ARM */
 };
 
 enum fn1_watch_flags {
@@ -90,6 +91,31 @@ struct fn1_watch {
 	struct fn_object object;
 };
 
+enum fn1_arm_flags {
+	FN1_ARM_RISK = 1 << 0,  /* also answer lookups that others may have made */
+	FN1_ARM_PROBE = 1 << 1, /* do nothing, count the lookups of the name */
+	FN1_ARM_END = 1 << 2,   /* end what is armed; the reply says what came of it */
+	FN1_ARM_USED = 1 << 3,  /* of a reply: the operation came */
+};
+
+/*
+ * The client's process is about to repeat one remote change through this mount, from a place
+ * where its thread cannot be told from others (a guest, behind virtiofsd). The server recognises
+ * that one operation, answers it without touching the store, and forgets about it.
+ */
+struct fn1_arm {
+	uint64_t mask;  /* one event, with ISDIR */
+	int64_t stamp;  /* MODIFY: the time of modification that will be set, ns */
+	uint32_t mark;  /* CREATE, ATTRIB: permission bits that the operation will carry */
+	uint32_t flags; /* enum fn1_arm_flags */
+	uint32_t deadline_ms;
+	uint32_t lookups;   /* of a reply: how many of the name came while armed */
+	uint32_t mode;      /* type of the object */
+	struct fn_str path; /* of a rename: the new one */
+	struct fn_str old_path;
+	uint64_t ino; /* DELETE: the inode number that the client knew; 0: none */
+};
+
 /*
  * Take one message apart. 0, -EAGAIN: not whole yet (buf holds len bytes of it), -EBADMSG: its
  * length cannot be. A length of 0 reads as -EBADMSG: see fn1_rest_is_filler().
@@ -102,6 +128,7 @@ bool fn1_rest_is_filler(const void *buf, size_t len);
 int fn1_get_event(const struct fn1_msg *msg, struct fn_event *to);
 int fn1_get_hello(const struct fn1_msg *msg, struct fn1_hello *to);
 int fn1_get_watch(const struct fn1_msg *msg, struct fn1_watch *to);
+int fn1_get_arm(const struct fn1_msg *msg, struct fn1_arm *to);
 int fn1_get_ping(const struct fn1_msg *msg, uint64_t *token);
 
 /* Build a message: its length, -EMSGSIZE: no room, -EINVAL: a name or path that cannot be. */
@@ -109,6 +136,8 @@ ssize_t fn1_put_hello(void *buf, size_t size, enum fn1_kind kind, uint64_t uniqu
 		      const struct fn1_hello *hello);
 ssize_t fn1_put_watch(void *buf, size_t size, enum fn1_kind kind, uint64_t unique,
 		      const struct fn1_watch *watch);
+ssize_t fn1_put_arm(void *buf, size_t size, enum fn1_kind kind, uint64_t unique,
+		    const struct fn1_arm *arm);
 ssize_t fn1_put_ping(void *buf, size_t size, enum fn1_kind kind, uint64_t unique, uint64_t token);
 ssize_t fn1_put_inject(void *buf, size_t size, uint64_t unique, const struct fn_event *ev);
 ssize_t fn1_put_reply(void *buf, size_t size, uint64_t unique, int error);

@@ -387,6 +387,52 @@ int fn1_get_watch(const struct fn1_msg *msg, struct fn1_watch *to)
 	return rc;
 }
 
+static int arm_attr(const struct attr *a, struct fn1_arm *to)
+{
+	struct fn_object object;
+	bool shared = false;
+	int rc;
+
+	switch (a->type) {
+	case FN1_A_PATH:
+		return get_path(a, &to->path);
+	case FN1_A_OLD_PATH:
+		return get_path(a, &to->old_path);
+	case FN1_A_MODE:
+		return get_u32(a, &to->mode);
+	case FN1_A_OBJECT:
+		fn_object_clear(&object);
+		rc = get_object(a, &object, &shared);
+		to->ino = object.has & FN_OBJ_INO ? object.ino : 0;
+		return rc;
+	default:
+		return 0;
+	}
+}
+
+int fn1_get_arm(const struct fn1_msg *msg, struct fn1_arm *to)
+{
+	const uint8_t *p = msg->body;
+	size_t rest = msg->body_len;
+	struct attr a;
+	int rc;
+
+	if (rest < FN1_ARM_HEAD)
+		return -EBADMSG;
+	*to = (struct fn1_arm){.mask = le64(p),
+			       .stamp = (int64_t)le64(p + 8),
+			       .mark = le32(p + 16),
+			       .flags = le32(p + 20),
+			       .deadline_ms = le32(p + 24),
+			       .lookups = le32(p + 28)};
+	p += FN1_ARM_HEAD;
+	rest -= FN1_ARM_HEAD;
+	while ((rc = next_attr(&p, &rest, &a)) > 0)
+		if ((rc = arm_attr(&a, to)))
+			return rc;
+	return rc;
+}
+
 int fn1_get_ping(const struct fn1_msg *msg, uint64_t *token)
 {
 	if (msg->body_len < FN1_PING_HEAD)

@@ -21,6 +21,7 @@
 #define FN1_HELLO_HEAD 16
 #define FN1_WATCH_HEAD 16
 #define FN1_PING_HEAD 8
+#define FN1_ARM_HEAD 32
 #define FN1_NO_WATCH UINT32_MAX
 
 #endif

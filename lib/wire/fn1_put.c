@@ -260,14 +260,18 @@ ssize_t fn1_put_hello(void *buf, size_t size, enum fn1_kind kind, uint64_t uniqu
 	return finish(&o);
 }
 
+static bool path_fits(struct fn_str path)
+{
+	return !path.data || (path.len < FN1_PATH_MAX && fn_path_ok(path.data, path.len));
+}
+
 ssize_t fn1_put_watch(void *buf, size_t size, enum fn1_kind kind, uint64_t unique,
 		      const struct fn1_watch *watch)
 {
 	struct out o;
 	uint8_t *h = begin(&o, buf, size, kind, FN1_WATCH, unique, FN1_WATCH_HEAD);
 
-	if (watch->path.data &&
-	    (watch->path.len >= FN1_PATH_MAX || !fn_path_ok(watch->path.data, watch->path.len)))
+	if (!path_fits(watch->path))
 		return -EINVAL;
 	if (!h)
 		return -EMSGSIZE;
@@ -276,6 +280,29 @@ ssize_t fn1_put_watch(void *buf, size_t size, enum fn1_kind kind, uint64_t uniqu
 	fn_put_u32(h + 12, watch->flags, FN1_SWAP);
 	put_str(&o, FN1_A_PATH, watch->path);
 	put_object(&o, FN1_A_OBJECT, &watch->object, false);
+	return finish(&o);
+}
+
+ssize_t fn1_put_arm(void *buf, size_t size, enum fn1_kind kind, uint64_t unique,
+		    const struct fn1_arm *arm)
+{
+	struct fn_object ino = {.has = arm->ino ? FN_OBJ_INO : 0, .ino = arm->ino};
+	struct out o;
+	uint8_t *h = begin(&o, buf, size, kind, FN1_ARM, unique, FN1_ARM_HEAD);
+
+	if (!path_fits(arm->path) || !path_fits(arm->old_path))
+		return -EINVAL;
+	if (!h)
+		return -EMSGSIZE;
+	add_u64(add_u64(h, arm->mask), (uint64_t)arm->stamp);
+	fn_put_u32(h + 16, arm->mark, FN1_SWAP);
+	fn_put_u32(h + 20, arm->flags, FN1_SWAP);
+	fn_put_u32(h + 24, arm->deadline_ms, FN1_SWAP);
+	fn_put_u32(h + 28, arm->lookups, FN1_SWAP);
+	put_str(&o, FN1_A_PATH, arm->path);
+	put_str(&o, FN1_A_OLD_PATH, arm->old_path);
+	put_object(&o, FN1_A_OBJECT, &ino, false);
+	put_u32(&o, FN1_A_MODE, arm->mode);
 	return finish(&o);
 }
 
