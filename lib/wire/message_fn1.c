@@ -10,7 +10,7 @@ _Static_assert((int)FN_MESSAGE_REQUEST == FN1_REQUEST && (int)FN_MESSAGE_REPLY =
 		       (int)FN_MESSAGE_NOTIFICATION == FN1_NOTIFY,
 	       "one enumeration under two names");
 
-enum body { BODY_NONE, BODY_HELLO, BODY_WATCH, BODY_EVENT, BODY_PING };
+enum body { BODY_NONE, BODY_HELLO, BODY_WATCH, BODY_EVENT, BODY_PING, BODY_ARM };
 
 static enum body body_of(const struct fn_message *m)
 {
@@ -28,6 +28,8 @@ static enum body body_of(const struct fn_message *m)
 		return BODY_EVENT;
 	case FN1_PING:
 		return BODY_PING;
+	case FN1_ARM:
+		return BODY_ARM;
 	default:
 		return BODY_NONE;
 	}
@@ -75,6 +77,8 @@ int fn_message_fn1_known(const struct fn_message *m, const char *name)
 	static const char *const event[] = {"seq",   "mask", "wall_ns",   "flags",
 					    "pid",   "mode", "lost",      "cookie",
 					    "watch", "mono", "old_watch", NULL};
+	static const char *const arm[] = {"mask",    "stamp", "mark", "flags", "deadline_ms",
+					  "lookups", "mode",  "ino",  NULL};
 	static const char *const strings[] = {"name", "path", "old_name", "old_path", "comm", NULL};
 
 	switch (body_of(m)) {
@@ -90,6 +94,10 @@ int fn_message_fn1_known(const struct fn_message *m, const char *name)
 		return is_one_of(name, strings) ? 2 : object_part(name, event_objects);
 	case BODY_PING:
 		return !strcmp(name, "token");
+	case BODY_ARM:
+		if (is_one_of(name, arm))
+			return 1;
+		return !strcmp(name, "path") || !strcmp(name, "old_path") ? 2 : 0;
 	default:
 		return 0;
 	}
@@ -202,6 +210,25 @@ static int parse_watch(struct fn_message *m, const struct fn1_msg *msg)
 	return rc | put_object(m, "object", &w.object);
 }
 
+static int parse_arm(struct fn_message *m, const struct fn1_msg *msg)
+{
+	struct fn1_arm a;
+	int rc = fn1_get_arm(msg, &a);
+	const struct pair numbers[] = {{"mask", a.mask},
+				       {"stamp", (uint64_t)a.stamp},
+				       {"mark", a.mark},
+				       {"flags", a.flags},
+				       {"deadline_ms", a.deadline_ms},
+				       {"lookups", a.lookups},
+				       {"mode", a.mode},
+				       {"ino", a.ino}};
+
+	if (rc)
+		return rc;
+	rc = put_numbers(m, numbers, sizeof(numbers) / sizeof(numbers[0]));
+	return rc | put_string(m, "path", a.path) | put_string(m, "old_path", a.old_path);
+}
+
 static int parse_body(struct fn_message *m, const struct fn1_msg *msg)
 {
 	uint64_t token;
@@ -217,6 +244,8 @@ static int parse_body(struct fn_message *m, const struct fn1_msg *msg)
 	case BODY_PING:
 		rc = fn1_get_ping(msg, &token);
 		return rc ? rc : fn_message_put_number(m, "token", token);
+	case BODY_ARM:
+		return parse_arm(m, msg);
 	default:
 		return 0;
 	}
@@ -380,6 +409,22 @@ static ssize_t build_watch(const struct fn_message *m, enum fn1_kind kind, void 
 	return fn1_put_watch(buf, size, kind, fn_message_get(m, "unique"), &w);
 }
 
+static ssize_t build_arm(const struct fn_message *m, enum fn1_kind kind, void *buf, size_t size)
+{
+	struct fn1_arm a = {.mask = fn_message_get(m, "mask"),
+			    .stamp = (int64_t)fn_message_get(m, "stamp"),
+			    .mark = (uint32_t)fn_message_get(m, "mark"),
+			    .flags = (uint32_t)fn_message_get(m, "flags"),
+			    .deadline_ms = (uint32_t)fn_message_get(m, "deadline_ms"),
+			    .lookups = (uint32_t)fn_message_get(m, "lookups"),
+			    .mode = (uint32_t)fn_message_get(m, "mode"),
+			    .ino = fn_message_get(m, "ino")};
+
+	get_string(m, "path", &a.path);
+	get_string(m, "old_path", &a.old_path);
+	return fn1_put_arm(buf, size, kind, fn_message_get(m, "unique"), &a);
+}
+
 ssize_t fn_message_fn1_build(const struct fn_message *m, void *buf, size_t size)
 {
 	enum fn1_kind kind = (enum fn1_kind)m->kind;
@@ -397,6 +442,8 @@ ssize_t fn_message_fn1_build(const struct fn_message *m, void *buf, size_t size)
 		return build_watch(m, kind, buf, size);
 	case BODY_EVENT:
 		return build_event(m, buf, size);
+	case BODY_ARM:
+		return build_arm(m, kind, buf, size);
 	case BODY_PING:
 		return fn1_put_ping(buf, size, kind, unique, fn_message_get(m, "token"));
 	default:
