@@ -73,7 +73,7 @@ BENCH     := $(BENCH_SRC:tests/bench/%.c=$(BUILD)/tests/bench/%)
 .DELETE_ON_ERROR:
 .SECONDEXPANSION:
 .PHONY: all lib man completions install uninstall clean deps demo check check-fast check-san check-tsan \
-	check-build check-guests bench lint format dist static tests-build fuzz-build
+	check-build check-guests check-programs bench lint format dist static tests-build fuzz-build
 
 all: lib $(BINS) man $(UNITS)
 
@@ -220,6 +220,9 @@ check-tsan:
 # Every kernel, virtiofsd and cache mode: longer than check, which runs one of them.
 check-guests: all tests-build
 	@FN_BUILD=$(abspath $(BUILD)) tests/guests/matrix
+
+check-programs: all tests-build
+	@FN_BUILD=$(abspath $(BUILD)) tests/run programs
 
 bench: all bench-build tests-build
 	@FN_BUILD=$(abspath $(BUILD)) tests/bench/run
