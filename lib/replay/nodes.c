@@ -6,6 +6,7 @@
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 struct node {
 	struct node *id_next, *name_next; /* hash chains */
@@ -602,6 +603,25 @@ int fn_nodes_name(struct fn_nodes *t, uint64_t nodeid, uint64_t *parent, char *n
 	}
 	pthread_mutex_unlock(&t->lock);
 	return res;
+}
+
+size_t fn_nodes_dirs(struct fn_nodes *t, uint64_t *ids, size_t max)
+{
+	size_t n = 0;
+
+	if (max)
+		ids[n++] = FUSE_ROOT_ID;
+	pthread_mutex_lock(&t->lock);
+	for (size_t i = 0; i < t->size; i++)
+		for (const struct node *d = t->by_id[i]; d; d = d->id_next) {
+			if (d == &t->root || !d->nlookup || (d->attr.mode & S_IFMT) != S_IFDIR)
+				continue;
+			if (n < max)
+				ids[n] = d->id;
+			n++;
+		}
+	pthread_mutex_unlock(&t->lock);
+	return n;
 }
 
 size_t fn_nodes_count(struct fn_nodes *t)

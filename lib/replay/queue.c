@@ -8,7 +8,6 @@
 
 #define DEFAULT_MAX 65536
 #define RECENT 4096 /* names whose last event is known */
-#define LOST_MAX 4096
 
 struct recent {
 	uint64_t key; /* hash of the name in its directory */
@@ -24,7 +23,7 @@ struct fn_queue {
 	bool closed;
 	atomic_size_t moves;
 	struct recent recent[RECENT];
-	uint64_t lost[LOST_MAX]; /* directories that lost events */
+	uint64_t lost[FN_QUEUE_LOST_MAX]; /* directories that lost events */
 	size_t nlost;
 };
 
@@ -109,7 +108,7 @@ static void note_lost(struct fn_queue *q, uint64_t parent)
 	for (size_t i = q->nlost; i-- > 0 && i + 64 > q->nlost;)
 		if (q->lost[i] == parent)
 			return;
-	if (q->nlost < LOST_MAX)
+	if (q->nlost < FN_QUEUE_LOST_MAX)
 		q->lost[q->nlost++] = parent;
 	else
 		q->lost[0] = FUSE_ROOT_ID;
@@ -184,6 +183,16 @@ struct fn_item *fn_queue_pop(struct fn_queue *q)
 		item = q->ring[q->head++ & (q->size - 1)];
 	pthread_mutex_unlock(&q->lock);
 	return item;
+}
+
+void fn_queue_lose(struct fn_queue *q, const uint64_t *dirs, size_t n)
+{
+	pthread_mutex_lock(&q->lock);
+	q->nlost = 0; /* these are all that matter */
+	for (size_t i = 0; i < n && i < FN_QUEUE_LOST_MAX; i++)
+		q->lost[q->nlost++] = dirs[i];
+	pthread_cond_signal(&q->some);
+	pthread_mutex_unlock(&q->lock);
 }
 
 uint64_t fn_queue_pop_lost(struct fn_queue *q)

@@ -7,6 +7,9 @@
 
 struct fn_queue;
 
+/* Directories that can be remembered to have lost events. */
+#define FN_QUEUE_LOST_MAX 4096
+
 enum fn_push {
 	FN_PUSHED,
 	FN_COALESCED, /* the same is waiting already */
@@ -18,6 +21,8 @@ void fn_queue_free(struct fn_queue *q);
 enum fn_push fn_queue_push(struct fn_queue *q, const struct fn_item *item);
 /* The oldest, or NULL when there is none; the caller frees it with fn_item_free(). */
 struct fn_item *fn_queue_pop(struct fn_queue *q);
+/* Events of these directories are gone, before they came here. */
+void fn_queue_lose(struct fn_queue *q, const uint64_t *dirs, size_t n);
 /* A directory that lost events since it was last returned here, or 0. */
 uint64_t fn_queue_pop_lost(struct fn_queue *q);
 /* Wait until there is something or the queue was closed; false: closed. */

@@ -65,6 +65,8 @@ void fn_replay_ready(struct fn_replay *r, uint64_t init_flags, int fd);
 void fn_replay_push(struct fn_replay *r, const struct fn_item *item);
 /* True while the queue is less than half full: who can wait does when it is not. */
 bool fn_replay_roomy(const struct fn_replay *r);
+/* n events are gone, nobody knows of which directory: every one held gets ATTRIB. */
+void fn_replay_lose(struct fn_replay *r, uint64_t n);
 /* True while a directory's rename waits: then paths are to be resolved late. */
 bool fn_replay_late(const struct fn_replay *r);
 /* Stop: ask, then join; join says -ETIMEDOUT while the thread still waits for the server. */

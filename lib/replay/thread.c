@@ -260,6 +260,16 @@ bool fn_replay_roomy(const struct fn_replay *r)
 	return fn_queue_roomy(r->queue);
 }
 
+void fn_replay_lose(struct fn_replay *r, uint64_t n)
+{
+	uint64_t *dirs = malloc(FN_QUEUE_LOST_MAX * sizeof(*dirs));
+	size_t ndirs = dirs ? fn_nodes_dirs(r->conf.nodes, dirs, FN_QUEUE_LOST_MAX) : 0;
+
+	fn_queue_lose(r->queue, dirs, ndirs);
+	free(dirs);
+	atomic_fetch_add(&r->lost, n ? n : 1);
+}
+
 bool fn_replay_late(const struct fn_replay *r)
 {
 	return fn_queue_moves(r->queue) != 0;

@@ -3,6 +3,10 @@
  * Between /dev/fuse and libfuse: the callbacks of fuse_session_custom_io(). libfuse's own loops
  * and threads stay as they are. What a callback is given does not tell which session it is for
  * (the user's data may be the same for two), so each attached session has callbacks of its own.
+ *
+ * Requests are read into memory, not spliced: a message has to be seen before it is passed on.
+ * Measured with passthrough_ll on tmpfs, 1 MiB writes: 1.3 GB/s this way, 1.0 GB/s with libfuse's
+ * splice. Replies with read data are spliced as ever.
  */
 #include <errno.h>
 #include <fcntl.h>

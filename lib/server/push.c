@@ -229,6 +229,8 @@ int fn_server_push(struct fn_server *srv, const struct fn_event *ev)
 	uint64_t mask = ev->mask & (srv->mask | FN_ISDIR);
 	struct fn_event copy;
 
+	if (ev->mask & FN_Q_OVERFLOW)
+		fn_replay_lose(srv->replay, ev->lost);
 	if (ev->mask & FN_Q_OVERFLOW && srv->hooks.lost)
 		srv->hooks.lost(srv->hooks_ctx);
 	if (!srv->paths_only)

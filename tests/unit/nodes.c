@@ -184,6 +184,20 @@ static void dead(void)
 	fn_nodes_free(t);
 }
 
+static void directories(void)
+{
+	struct fn_nodes *t = fn_nodes_new();
+	struct fuse_entry_out e = {.nodeid = 10, .attr = {.mode = 0040755}};
+	uint64_t ids[4];
+
+	fn_nodes_entry(t, 1, "d", 1, &e, 0);
+	enter(t, 1, "f", 11);
+	CHECK_INT(fn_nodes_dirs(t, ids, 4), 2);
+	CHECK(ids[0] == 1 && ids[1] == 10);
+	CHECK_INT(fn_nodes_dirs(t, ids, 1), 2);
+	fn_nodes_free(t);
+}
+
 static void many(void)
 {
 	struct fn_nodes *t = fn_nodes_new();
@@ -226,6 +240,7 @@ static const struct unit_test tests[] = {
 	{"forgotten directories above held ones", ghosts},
 	{"names move, swap and go", names},
 	{"dead directories get another generation", dead},
+	{"held directories", directories},
 	{"many nodes", many},
 	{"nonsense", refused},
 };
