@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
  * MASK PATH, MASK PATH <TAB> NEWPATH. The mask is a list of names or a hexadecimal number, the
- * path goes to the end of the line; one in double quotes may hold C escapes.
+ * path goes to the end of the line; one in double quotes may hold C escapes. With a tab behind the
+ * mask, as fnwatch prints it, all paths are escaped.
  */
 #include <errno.h>
 #include <string.h>
@@ -21,20 +22,26 @@ static const char *quote_end(struct fn_span in)
 	return NULL;
 }
 
-static int quoted(struct fn_parser *p, struct fn_span *in, struct fn_str *out)
+static int decode(struct fn_parser *p, struct fn_str from, struct fn_str *out)
 {
 	struct fn_buf text = {.data = p->room + p->used, .cap = p->size - p->used};
-	const char *from = ++in->p;
 
-	in->p = quote_end(*in);
-	if (!in->p)
-		return fn_parse_bad(p, "a quote is not closed");
-	if (fn_unescape(&text, from, (size_t)(in->p - 1 - from)))
+	if (fn_unescape(&text, from.data, from.len))
 		return fn_parse_bad(p, "no such escape");
 	if (memchr(text.data, '\0', text.len))
 		return fn_parse_bad(p, "a NUL byte");
 	*out = fn_parser_keep(p, text.len);
 	return 0;
+}
+
+static int quoted(struct fn_parser *p, struct fn_span *in, struct fn_str *out)
+{
+	const char *from = ++in->p;
+
+	in->p = quote_end(*in);
+	if (!in->p)
+		return fn_parse_bad(p, "a quote is not closed");
+	return decode(p, (struct fn_str){from, (size_t)(in->p - 1 - from)}, out);
 }
 
 static void skip_blank(struct fn_span *in)
@@ -43,27 +50,30 @@ static void skip_blank(struct fn_span *in)
 		in->p++;
 }
 
-static int one_path(struct fn_parser *p, struct fn_span *in, bool last, struct fn_str *out)
+static int one_path(struct fn_parser *p, struct fn_span *in, bool last, bool escaped,
+		    struct fn_str *out)
 {
 	const char *stop = last ? NULL : memchr(in->p, '\t', (size_t)(in->end - in->p));
 
-	if (in->p < in->end && *in->p == '"')
+	if (!escaped && in->p < in->end && *in->p == '"')
 		return quoted(p, in, out);
 	if (!stop)
 		stop = in->end;
 	*out = fn_str_of(in->p, stop);
 	in->p = stop;
+	if (escaped && decode(p, *out, out))
+		return -EINVAL;
 	while (out->len > 1 && out->data[out->len - 1] == '/')
 		out->len--;
 	return 0;
 }
 
-static int two_paths(struct fn_parser *p, struct fn_span *in, struct fn_event *ev)
+static int two_paths(struct fn_parser *p, struct fn_span *in, bool escaped, struct fn_event *ev)
 {
-	if (one_path(p, in, false, &ev->old_path))
+	if (one_path(p, in, false, escaped, &ev->old_path))
 		return -EINVAL;
 	skip_blank(in);
-	if (one_path(p, in, true, &ev->path))
+	if (one_path(p, in, true, escaped, &ev->path))
 		return -EINVAL;
 	if (!ev->path.len || !ev->old_path.len)
 		return fn_parse_bad(p, "a rename needs OLD and NEW with a tab between them");
@@ -91,6 +101,7 @@ static bool parse_mask(const char *text, size_t len, struct fn_event *ev)
 int fn_parse_mask_line(struct fn_parser *p, struct fn_span in, struct fn_event *ev)
 {
 	const char *word = in.p, *stop = word_end(in);
+	bool escaped = stop < in.end && *stop == '\t';
 	int err;
 
 	if (!parse_mask(word, (size_t)(stop - word), ev))
@@ -101,8 +112,8 @@ int fn_parse_mask_line(struct fn_parser *p, struct fn_span in, struct fn_event *
 	if (in.p == in.end && ev->mask != FN_Q_OVERFLOW)
 		return fn_parse_bad(p, "no path");
 	if (ev->mask & FN_RENAME)
-		return two_paths(p, &in, ev);
-	err = one_path(p, &in, true, &ev->path);
+		return two_paths(p, &in, escaped, ev);
+	err = one_path(p, &in, true, escaped, &ev->path);
 	if (!err && in.p != in.end)
 		return fn_parse_bad(p, "text after the path");
 	return err;

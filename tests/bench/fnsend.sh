@@ -64,12 +64,12 @@ rate "fnsend nudge, no FUSE below: modify" "$n" "$FN_BUILD/fnsend" --via=nudge -
 arrives() {
 	local name=$1 count=$2 root=$3 counter
 	shift 3
-	"$FN_BUILD/tests/bench/count_events" "$root/many" "$count" >"$dir/count" &
+	"$FN_BUILD/tests/helpers/count_events" "$root/many" "$count" >"$dir/count" &
 	counter=$!
 	await grep -q ready "$dir/count"
 	"$@" >/dev/null 2>&1
 	wait "$counter"
-	awk -v name="$name" -v n="$count" 'NF == 2 {
+	awk -v name="$name" -v n="$count" 'NF > 2 {
 		printf "%-44s %9.0f/s   %s of %s came\n", name, $1 / $2, $1, n
 	}' "$dir/count"
 }

@@ -50,6 +50,12 @@ static void mask_lines(void)
 	CHECK_INT(parse(FN_INPUT_MASK, "exchange \"a\" \"b\""), 0);
 	CHECK_INT(ev.flags, FN_EV_EXCHANGE);
 	CHECK_STR(old_path, "a");
+	CHECK_INT(parse(FN_INPUT_MASK, "create,isdir\t/s/a\\n\\101 \"b\""), 0);
+	CHECK_STR(path, "/s/a\nA \"b\"");
+	CHECK_INT(parse(FN_INPUT_MASK, "rename\t/s/a\\tb\t/s/c"), 0);
+	CHECK_STR(old_path, "/s/a\tb");
+	CHECK_STR(path, "/s/c");
+	CHECK_INT(parse(FN_INPUT_MASK, "create\t/s/\\q"), -EINVAL);
 	CHECK_INT(parse(FN_INPUT_MASK, "overflow"), 0);
 	CHECK_INT(ev.mask, FN_Q_OVERFLOW);
 	CHECK_INT(parse(FN_INPUT_MASK, ""), 1);

@@ -1,13 +1,15 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * count_events DIR COUNT: says "ready", then counts the native events in DIR until COUNT have come
- * or five seconds pass without one; prints how many came, and the seconds from the first to the
- * last.
+ * or five seconds pass without one; prints how many came, the seconds from the first to the last,
+ * and whether each DELETE was of the name that the CREATE right before it was of.
  */
 #include <poll.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/inotify.h>
 #include <time.h>
 #include <unistd.h>
@@ -20,6 +22,17 @@ static double now(void)
 	return (double)ts.tv_sec + (double)ts.tv_nsec / 1e9;
 }
 
+static char created[256];
+static bool disorder;
+
+static void check_order(const struct inotify_event *e)
+{
+	if (e->mask & IN_CREATE)
+		strcpy(created, e->len ? e->name : "");
+	else if (e->mask & IN_DELETE && (!e->len || strcmp(created, e->name)))
+		disorder = true;
+}
+
 static unsigned long count_in(const char *buf, ssize_t n)
 {
 	unsigned long count = 0;
@@ -27,6 +40,7 @@ static unsigned long count_in(const char *buf, ssize_t n)
 	for (const char *p = buf; p < buf + n;) {
 		const struct inotify_event *e = (const struct inotify_event *)p;
 
+		check_order(e);
 		count += !(e->mask & IN_Q_OVERFLOW);
 		p += sizeof(*e) + e->len;
 	}
@@ -56,6 +70,6 @@ int main(int argc, char **argv)
 			first = last;
 		got += n > 0 ? count_in(buf, n) : 0;
 	}
-	printf("%lu %.6f\n", got, last - first);
+	printf("%lu %.6f %s\n", got, last - first, disorder ? "not in order" : "in order");
 	return got != want;
 }
