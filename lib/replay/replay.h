@@ -48,6 +48,8 @@ struct fn_replay_conf {
 	void (*forget)(void *ctx, uint64_t nodeid, uint64_t n);
 	/* Events whose names could not be resolved when they came. */
 	int (*resolve)(void *ctx, const struct fn_event *ev, struct fn_item *item);
+	/* One more item is done. */
+	void (*progress)(void *ctx);
 	int (*path)(void *ctx, uint64_t nodeid, char *buf, size_t size);
 	int (*passthrough)(void *ctx, uint64_t nodeid, int32_t *backing_id);
 };
@@ -73,6 +75,10 @@ bool fn_replay_late(const struct fn_replay *r);
 void fn_replay_stop(struct fn_replay *r);
 int fn_replay_join(struct fn_replay *r, int timeout_ms);
 void fn_replay_free(struct fn_replay *r);
+/* Items taken in, and done, so far: what was pushed before is done when the second reaches the
+ * first. */
+uint64_t fn_replay_taken(const struct fn_replay *r);
+uint64_t fn_replay_done(const struct fn_replay *r);
 void fn_replay_stats(struct fn_replay *r, struct fn_replay_stats *st);
 
 #endif

@@ -39,6 +39,7 @@ struct fn_replay {
 	uint64_t made_up; /* the next node id for something made up */
 	uint64_t gone[FN_GONE_SLOTS];
 
+	atomic_uint_fast64_t taken, done;
 	atomic_uint_fast64_t replayed, unheld, coalesced, stale, failed, lost;
 };
 

@@ -124,6 +124,9 @@ static void drain(struct fn_replay *r)
 	for (unsigned n = 1; (item = fn_queue_pop(r->queue)); n++) {
 		replay_one(r, item);
 		fn_item_free(item);
+		atomic_fetch_add(&r->done, 1);
+		if (r->conf.progress)
+			r->conf.progress(r->conf.ctx);
 		if (n % BATCH == 0)
 			fn_replay_close(r);
 	}
@@ -244,6 +247,7 @@ void fn_replay_push(struct fn_replay *r, const struct fn_item *item)
 {
 	switch (fn_queue_push(r->queue, item)) {
 	case FN_PUSHED:
+		atomic_fetch_add(&r->taken, 1);
 		break;
 	case FN_COALESCED:
 		atomic_fetch_add(&r->coalesced, 1);
@@ -313,6 +317,16 @@ void fn_replay_free(struct fn_replay *r)
 	free(r->probe);
 	free(r->limbo);
 	free(r);
+}
+
+uint64_t fn_replay_taken(const struct fn_replay *r)
+{
+	return atomic_load(&r->taken);
+}
+
+uint64_t fn_replay_done(const struct fn_replay *r)
+{
+	return atomic_load(&r->done);
 }
 
 void fn_replay_stats(struct fn_replay *r, struct fn_replay_stats *st)

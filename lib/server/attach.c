@@ -81,6 +81,7 @@ static char *absolute(const char *path)
 
 static void free_server(struct fn_server *srv)
 {
+	fn_control_detach(srv);
 	fn_local_free(srv->local);
 	fn_nodes_free(srv->nodes);
 	fn_track_destroy(&srv->track);
@@ -132,6 +133,7 @@ static int start_replay(struct fn_server *srv, const struct fn_server_opts *opts
 		.end = end_op,
 		.forget = fn_io_forget,
 		.resolve = fn_push_resolve,
+		.progress = fn_control_progressed,
 		.path = path_hook,
 		.passthrough = passthrough_hook,
 	};

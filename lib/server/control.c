@@ -9,6 +9,7 @@
 
 #define EVENTS_MAX (8u << 20)   /* bytes of events on the way to the clients */
 #define REQUESTS_MAX (1u << 20) /* bytes of requests that wait */
+#define STUCK_NS 1000000000     /* without progress for so long, there will be none */
 #define BATCH 65536             /* bytes of either, taken at once */
 
 int64_t fn_control_now(void)
@@ -84,18 +85,25 @@ int fn_control_new(struct fn_control **out, const struct fn_control_conf *conf)
 
 void fn_control_event(struct fn_control *ctl, const struct fn_event *ev)
 {
+	fn_control_event_after(ctl, ev, 0);
+}
+
+void fn_control_event_after(struct fn_control *ctl, const struct fn_event *ev, uint64_t progress)
+{
 	size_t bound = 1024 + ev->name.len + ev->old_name.len + ev->path.len + ev->old_path.len;
 	ssize_t n = -1;
-	void *room;
+	uint8_t *room;
 
 	if (!(ev->mask & (atomic_load(&ctl->wanted) | FN_Q_OVERFLOW)))
 		return;
 	pthread_mutex_lock(&ctl->lock);
-	room = fn_ring_room(&ctl->events, bound);
-	if (room)
-		n = fn_fn1_encode_event(room, bound, ev);
+	room = fn_ring_room(&ctl->events, sizeof(progress) + bound);
+	if (room) {
+		memcpy(room, &progress, sizeof(progress));
+		n = fn_fn1_encode_event(room + sizeof(progress), bound, ev);
+	}
 	if (n > 0)
-		fn_ring_commit(&ctl->events, (size_t)n);
+		fn_ring_commit(&ctl->events, sizeof(progress) + (size_t)n);
 	else if (!room)
 		ctl->lost++;
 	pthread_cond_signal(&ctl->work);
@@ -105,6 +113,53 @@ void fn_control_event(struct fn_control *ctl, const struct fn_event *ev)
 uint64_t fn_control_wanted(const struct fn_control *ctl)
 {
 	return atomic_load(&ctl->wanted);
+}
+
+/* Whether an event may be told; with the lock held. */
+static bool is_due(struct fn_control *ctl, const void *record)
+{
+	uint64_t wants, done;
+	int64_t now;
+
+	memcpy(&wants, record, sizeof(wants));
+	done = wants && ctl->conf.progress ? ctl->conf.progress(ctl->conf.ctx) : UINT64_MAX;
+	if (wants <= done || ctl->stop) {
+		ctl->behind_since = 0;
+		atomic_store(&ctl->behind, false);
+		return true;
+	}
+	now = fn_control_now();
+	if (!ctl->behind_since || ctl->progress != done) {
+		ctl->behind_since = now;
+		ctl->progress = done;
+	}
+	atomic_store(&ctl->behind, true);
+	return now - ctl->behind_since > STUCK_NS;
+}
+
+static void take_events(struct fn_control *ctl, struct batch *b)
+{
+	const uint8_t *p;
+	size_t n;
+
+	for (b->len = 0; b->len < BATCH && (p = fn_ring_first(&ctl->events, &n));
+	     fn_ring_pop(&ctl->events)) {
+		if (!is_due(ctl, p))
+			return;
+		n -= sizeof(uint64_t);
+		memcpy(b->buf + b->len, &n, sizeof(n));
+		memcpy(b->buf + b->len + sizeof(n), p + sizeof(uint64_t), n);
+		b->len += sizeof(n) + ((n + 7) & ~(size_t)7);
+	}
+}
+
+void fn_control_poke(struct fn_control *ctl)
+{
+	if (!atomic_load(&ctl->behind))
+		return;
+	pthread_mutex_lock(&ctl->lock);
+	pthread_cond_signal(&ctl->work);
+	pthread_mutex_unlock(&ctl->lock);
 }
 
 static void take_batch(struct fn_ring *ring, struct batch *b)
@@ -211,7 +266,10 @@ static void wake_clients(struct fn_control *ctl, struct batch *b)
 static bool take_work(struct fn_control *ctl, struct batch *b, bool requests)
 {
 	pthread_mutex_lock(&ctl->lock);
-	take_batch(requests ? &ctl->requests : &ctl->events, b);
+	if (requests)
+		take_batch(&ctl->requests, b);
+	else
+		take_events(ctl, b);
 	b->any = b->len || (!requests && (ctl->lost || ctl->unmount || ctl->released));
 	if (!requests) {
 		b->lost = ctl->lost;
@@ -249,15 +307,41 @@ void fn_control_run(struct fn_control *ctl)
 		;
 }
 
+/* Until there is something to do. An event that waits for progress is looked at now and then. */
+static void wait_for_work(struct fn_control *ctl)
+{
+	struct timespec until;
+
+	if (!atomic_load(&ctl->behind)) {
+		pthread_cond_wait(&ctl->work, &ctl->lock);
+		return;
+	}
+	clock_gettime(CLOCK_REALTIME, &until);
+	until.tv_nsec += 20000000;
+	if (until.tv_nsec >= 1000000000) {
+		until.tv_nsec -= 1000000000;
+		until.tv_sec++;
+	}
+	pthread_cond_timedwait(&ctl->work, &ctl->lock, &until);
+}
+
+static bool has_work(struct fn_control *ctl)
+{
+	size_t n;
+	const void *event = fn_ring_first(&ctl->events, &n);
+
+	return ctl->requests.count || ctl->lost || ctl->unmount || ctl->released ||
+	       (event && is_due(ctl, event));
+}
+
 static void *thread_main(void *arg)
 {
 	struct fn_control *ctl = arg;
 
 	pthread_mutex_lock(&ctl->lock);
 	while (!ctl->stop) {
-		if (!ctl->events.count && !ctl->requests.count && !ctl->lost && !ctl->unmount &&
-		    !ctl->released) {
-			pthread_cond_wait(&ctl->work, &ctl->lock);
+		if (!has_work(ctl)) {
+			wait_for_work(ctl);
 			continue;
 		}
 		pthread_mutex_unlock(&ctl->lock);
@@ -284,18 +368,25 @@ void fn_control_unmount(struct fn_control *ctl)
 	pthread_mutex_unlock(&ctl->lock);
 }
 
-void fn_control_free(struct fn_control *ctl)
+void fn_control_stop(struct fn_control *ctl)
 {
-	if (!ctl)
-		return;
 	pthread_mutex_lock(&ctl->lock);
 	ctl->stop = true;
 	pthread_cond_signal(&ctl->work);
 	pthread_mutex_unlock(&ctl->lock);
 	if (ctl->started)
 		pthread_join(ctl->thread, NULL);
+	ctl->started = false;
+	fn_control_run(ctl); /* what was left, such as the end of the mount */
+	atomic_store(&ctl->wanted, 0);
+}
+
+void fn_control_free(struct fn_control *ctl)
+{
+	if (!ctl)
+		return;
 	if (ctl->clients && ctl->batch)
-		fn_control_run(ctl); /* what was left, such as the end of the mount */
+		fn_control_stop(ctl);
 	for (unsigned i = 0; ctl->clients && i < ctl->conf.max_clients; i++)
 		if (ctl->clients[i])
 			fn_client_put(ctl->clients[i]);

@@ -40,6 +40,10 @@ struct fn_control_conf {
 	/* A client's ARM, or with FN1_ARM_END the end of it; owner names the client, tgid the
 	 * process it works through. *arm becomes the answer. May be NULL: not supported. */
 	int (*arm)(void *ctx, uint64_t owner, pid_t tgid, struct fn1_arm *arm);
+	/* How far the replay has come, in the numbers that fn_control_event_after() is given: an
+	 * event is told once its caches have been made coherent. NULL: there is nothing to wait
+	 * for. */
+	uint64_t (*progress)(void *ctx);
 	const char *server; /* name and version for HELLO, or NULL */
 	uint64_t mask;      /* what the server can tell of; 0: FN_ALL_EVENTS */
 	/* Limits; 0: a sane default. */
@@ -53,7 +57,9 @@ struct fn_control_conf {
 int fn_control_new(struct fn_control **ctl, const struct fn_control_conf *conf);
 /* Start the thread. Without it, fn_control_run() has to be called. */
 int fn_control_start(struct fn_control *ctl);
-/* Ends the thread. Blocked reads stay unanswered: the session is over. NULL is allowed. */
+/* Ends the thread, after what there is to do was done. Events that come later are dropped. */
+void fn_control_stop(struct fn_control *ctl);
+/* Stops, and frees. Blocked reads stay unanswered: the session is over. NULL is allowed. */
 void fn_control_free(struct fn_control *ctl);
 
 /* A request as it came from /dev/fuse. True: it was for the control file, and is or will be
@@ -65,6 +71,10 @@ bool fn_control_interrupt(struct fn_control *ctl, uint64_t unique);
 /* Something happened. path (and old_path) relative to the mount. Any thread; takes a copy; does
  * not block. */
 void fn_control_event(struct fn_control *ctl, const struct fn_event *ev);
+/* To be told when progress() is at least that; at once when that stands still for long. */
+void fn_control_event_after(struct fn_control *ctl, const struct fn_event *ev, uint64_t progress);
+/* There was progress. Cheap. */
+void fn_control_poke(struct fn_control *ctl);
 /* What any client watches: events outside of it need not be told. 0: nobody watches. */
 uint64_t fn_control_wanted(const struct fn_control *ctl);
 /* The mount ends: every watch gets GONE, and readers the end of the file. */

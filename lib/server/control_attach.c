@@ -168,6 +168,22 @@ static long syscall_of(void *ctx, uint32_t pid)
 	return n > 0 && line[0] >= '0' && line[0] <= '9' ? strtol(line, NULL, 10) : -1;
 }
 
+static uint64_t progress(void *ctx)
+{
+	const struct fn_control_mount *m = ctx;
+
+	return fn_replay_done(m->srv->replay);
+}
+
+void fn_control_progressed(void *ctx)
+{
+	struct fn_server *srv = ctx;
+	struct fn_control *ctl = atomic_load(&srv->control);
+
+	if (ctl)
+		fn_control_poke(ctl);
+}
+
 static void on_request(void *ctx, const struct fn_request *req)
 {
 	const struct fn_control_mount *m = ctx;
@@ -182,15 +198,24 @@ static bool on_interrupt(void *ctx, uint64_t unique)
 	return fn_control_interrupt(m->ctl, unique);
 }
 
+/* Other threads may still have something to tell: what they hold on to goes with the server. */
 static void on_close(void *ctx)
 {
 	struct fn_control_mount *m = ctx;
-	struct fn_control *ctl = m->ctl;
 
-	fn_control_unmount(ctl);
-	fn_control_free(ctl);
-	atomic_store(&m->srv->control, NULL);
-	atomic_store(&m->srv->armed, NULL);
+	if (!m->ctl)
+		return;
+	fn_control_unmount(m->ctl);
+	fn_control_stop(m->ctl);
+}
+
+void fn_control_detach(struct fn_server *srv)
+{
+	struct fn_control_mount *m = srv->control_mount;
+
+	if (!m)
+		return;
+	fn_control_free(m->ctl);
 	fn_armed_free(m->armed);
 	if (m->store >= 0)
 		close(m->store);
@@ -214,6 +239,7 @@ static int start(struct fn_control_mount *m)
 		.stat = stat_in_store,
 		.path = path_of,
 		.inject = inject,
+		.progress = progress,
 		.arm = m->store >= 0 ? on_arm : NULL, /* a server cannot ask its own mount */
 		.server = "fnutils " FN_VERSION,
 	};
@@ -242,14 +268,9 @@ int fn_control_attach(struct fn_server *srv, const char *backing)
 	}
 	if (!rc)
 		rc = start(m);
-	if (rc) {
-		if (m->store >= 0)
-			close(m->store);
-		fn_control_free(m->ctl);
-		fn_armed_free(m->armed);
-		free(m);
-		return rc;
-	}
+	srv->control_mount = m;
+	if (rc)
+		return rc; /* what there is of it goes with the server */
 	atomic_store(&srv->control, m->ctl);
 	atomic_store(&srv->armed, m->armed);
 	return 0;
@@ -292,7 +313,7 @@ void fn_control_tell(struct fn_server *srv, const struct fn_event *ev)
 	if (!ctl || !(fn_control_wanted(ctl) & ev->mask || ev->mask & FN_Q_OVERFLOW))
 		return;
 	if (ev->path.data || ev->old_path.data) {
-		fn_control_event(ctl, ev);
+		fn_control_event_after(ctl, ev, fn_replay_taken(srv->replay));
 		return;
 	}
 	copy = *ev;
@@ -302,5 +323,5 @@ void fn_control_tell(struct fn_server *srv, const struct fn_event *ev)
 	if (ev->old_name.len)
 		join_path(srv, &ev->old_parent, &ev->old_name, old_path, sizeof(old_path),
 			  &copy.old_path);
-	fn_control_event(ctl, &copy);
+	fn_control_event_after(ctl, &copy, fn_replay_taken(srv->replay));
 }

@@ -8,12 +8,17 @@
 struct fn_server;
 struct fn_msg;
 
-/* Before the loop; ends with fn_server_detach(). backing may be NULL. 0 or -errno. */
+/* Before the loop. backing may be NULL. 0 or -errno. */
 int fn_control_attach(struct fn_server *srv, const char *backing);
+
+/* After all threads of the server have ended. */
+void fn_control_detach(struct fn_server *srv);
 
 /* An event that goes by: clients that watch get it, with its path. Any thread; cheap when nobody
  * does. */
 void fn_control_tell(struct fn_server *srv, const struct fn_event *ev);
+/* The replay came further; ctx: the server. */
+void fn_control_progressed(void *ctx);
 
 /* local.c: what local processes do through the mount. A request goes to the server, and its reply
  * comes: error 0 if it was done. Called for requests of anybody but the replay thread. */

@@ -97,7 +97,10 @@ struct fn_control {
 	uint32_t generation;
 	unsigned nclients;
 	struct fn_ring events, requests;
-	uint64_t lost; /* events that found no room */
+	uint64_t lost;      /* events that found no room */
+	atomic_bool behind; /* the next event waits for progress */
+	uint64_t progress;  /* as last seen, while behind, and since when */
+	int64_t behind_since;
 	bool released; /* some client was */
 
 	struct fn_comm_cache *comms; /* the control thread's, as is batch */

@@ -191,14 +191,12 @@ static void push_late(struct fn_server *srv, uint64_t mask, const struct fn_even
 	}
 }
 
-static int push_masked(struct fn_server *srv, const struct fn_event *ev, uint64_t mask)
+static int replay_masked(struct fn_server *srv, const struct fn_event *ev, uint64_t mask)
 {
 	struct fn_item item;
 	int res;
 
 	atomic_fetch_add_explicit(&srv->pushed, 1, memory_order_relaxed);
-	if (names_ok(ev))
-		fn_control_tell(srv, ev);
 	if (!(mask & ~(uint64_t)FN_ISDIR) || !names_ok(ev)) {
 		res = mask & ~(uint64_t)FN_ISDIR ? -EINVAL : 0;
 	} else if ((srv->paths_only || !srv->hooks.find) && fn_replay_late(srv->replay)) {
@@ -214,6 +212,17 @@ static int push_masked(struct fn_server *srv, const struct fn_event *ev, uint64_
 	else if (res)
 		atomic_fetch_add_explicit(&srv->unheld, 1, memory_order_relaxed);
 	return res == -EINVAL ? res : 0;
+}
+
+/* The control file's clients hear of it once it was replayed: what they look at then must not come
+ * from a cache. */
+static int push_masked(struct fn_server *srv, const struct fn_event *ev, uint64_t mask)
+{
+	int res = replay_masked(srv, ev, mask);
+
+	if (names_ok(ev))
+		fn_control_tell(srv, ev);
+	return res;
 }
 
 static void only_paths(struct fn_event *ev)

@@ -68,7 +68,8 @@ struct fn_server {
 	atomic_size_t ninject;
 
 	_Atomic(struct fn_control *) control; /* NULL: there is no control file */
-	_Atomic(struct fn_armed *) armed;     /* NULL: nobody can ARM */
+	struct fn_control_mount *control_mount;
+	_Atomic(struct fn_armed *) armed; /* NULL: nobody can ARM */
 	struct fn_local *local;
 
 	struct fn_reserved reserved[FN_NODE_FILES_MAX];

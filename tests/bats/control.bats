@@ -199,3 +199,19 @@ saw() { grep -qF -- "$2" "$T/$1.out"; }
 	touch "$T/b/x"
 	wait_for 10 saw local " x"
 }
+
+@test "whoever is told reads the new state, not the cache" {
+	mount_it
+	echo 0 >"$T/b/f"
+	cat "$T/m/f"
+	coproc events { exec stranger listen "$T/m" 100000 3>&-; }
+	FN_STARTED="${FN_STARTED:-} $events_PID"
+	read -rt 10 -u "${events[0]}" line
+	[[ $line == "source remote" ]]
+	for i in {1..200}; do
+		echo "$i" >"$T/b/f"
+		until [[ $line == *" 0x8 f" ]]; do read -rt 10 -u "${events[0]}" line; done
+		line=
+		[ "$(<"$T/m/f")" = "$i" ]
+	done
+}
