@@ -172,6 +172,56 @@ FN_EXPORT int fn_listener_read(struct fn_listener *w, struct fn_message **event)
  * may. -EOPNOTSUPP: the mount has no control file. Blocks for the answer. */
 FN_EXPORT int fn_inject(const char *path, const struct fn_message *event);
 
+/*
+ * Events and renames. An event is a value that is not changed once made; its paths are relative to
+ * what is watched, bytes without a NUL, valid as long as the event. Masks are FS_* numbers: the
+ * IN_* bits of <sys/inotify.h>, IN_ISDIR, and FN_MASK_RENAME (FAN_RENAME of <sys/fanotify.h>) for
+ * a rename in one piece.
+ */
+struct fn_event;
+#define FN_MASK_RENAME 0x10000000u
+
+/* fn_event_marks() */
+#define FN_MARK_SYNTHETIC 0x04u /* deduced, not observed */
+#define FN_MARK_PARTIAL 0x08u   /* half a rename: the other side is not known */
+#define FN_MARK_EXCHANGE 0x10u  /* two names were swapped */
+#define FN_MARK_GONE 0x20u      /* a watch ended */
+
+/* path: of a rename the new one; old_path: only of a rename; NULL: absent. -EINVAL for a path that
+ * is absolute, or has empty, '.' or '..' components, a NUL, or a name of more than 255 bytes. */
+FN_EXPORT int fn_event_make(struct fn_event **ev, uint64_t mask, const char *path, size_t len,
+			    const char *old_path, size_t old_len, uint32_t cookie);
+FN_EXPORT struct fn_event *fn_event_dup(const struct fn_event *ev); /* NULL: no memory */
+FN_EXPORT void fn_event_free(struct fn_event *ev);                  /* NULL is allowed */
+FN_EXPORT uint64_t fn_event_mask(const struct fn_event *ev);
+FN_EXPORT uint32_t fn_event_marks(const struct fn_event *ev);
+FN_EXPORT const char *fn_event_path(const struct fn_event *ev, size_t *len); /* NULL: absent */
+FN_EXPORT const char *fn_event_old_path(const struct fn_event *ev, size_t *len);
+/* The name of one mask bit ("create"), NULL if it has none; and back, also of groups, case-blind,
+ * with or without IN_ or FAN_: 0 if unknown. */
+FN_EXPORT const char *fn_event_name(uint64_t bit);
+FN_EXPORT uint64_t fn_event_mask_parse(const char *name, size_t len);
+
+/* An event is lent for the call; nonzero stops, and is what the caller returns. */
+typedef int (*fn_event_cb)(const struct fn_event *ev, void *arg);
+
+/*
+ * The joiner: IN_MOVED_FROM and IN_MOVED_TO with one cookie (or, without cookies, right after each
+ * other) become one FN_MASK_RENAME; a half whose other half does not come within wait_ns (0: 25 ms)
+ * becomes one marked FN_MARK_PARTIAL. Order is kept, memory is bounded, the clock is the
+ * caller's (ns, not going back): call fn_joiner_idle() whenever the stream pauses, and at the time
+ * fn_joiner_due() says (-1: nothing waits).
+ */
+struct fn_joiner;
+FN_EXPORT int fn_joiner_new(struct fn_joiner **joiner, int64_t wait_ns);
+FN_EXPORT void fn_joiner_free(struct fn_joiner *joiner);
+FN_EXPORT int fn_joiner_push(struct fn_joiner *joiner, const struct fn_event *ev, int64_t now_ns,
+			     fn_event_cb cb, void *arg);
+FN_EXPORT int fn_joiner_idle(struct fn_joiner *joiner, int64_t now_ns, fn_event_cb cb, void *arg);
+FN_EXPORT int64_t fn_joiner_due(const struct fn_joiner *joiner);
+/* The stream has ended: what is held comes out. */
+FN_EXPORT int fn_joiner_flush(struct fn_joiner *joiner, fn_event_cb cb, void *arg);
+
 #ifdef __cplusplus
 }
 #endif

@@ -7,6 +7,8 @@
 #include <sys/fanotify.h>
 #include <sys/inotify.h>
 
+#include "fnotify.h"
+
 static const struct fn_event_desc events[] = {
 #define FN_EVENT(id, bit, text, group, in_name, what) {bit, text, group, in_name, what},
 #include "event/events.def"

@@ -65,12 +65,13 @@ int main(int argc, char **argv)
 	puts("ready");
 	fflush(stdout);
 	for (;;) {
+		unsigned long before = count;
 		struct pollfd p[2] = {{fn_source_fd(src), POLLIN, 0}, {0, POLLIN, 0}};
 
 		poll(p, 2, fn_source_timeout(src));
 		rc = fn_source_dispatch(src, print, NULL);
 		fflush(stdout);
-		if (rc || (p[1].revents && !p[0].revents))
+		if (rc || (p[1].revents && count == before))
 			break;
 	}
 	if (rc)
