@@ -8,10 +8,12 @@
 #include "fnmount.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <string.h>
 #include <linux/magic.h>
 #include <sys/ioctl.h>
 #include <sys/statfs.h>
+#include <unistd.h>
 
 #include "server/init_flags.h"
 
@@ -45,11 +47,19 @@ unsigned passthrough_stack_depth(const struct fnmount *m)
 	return fs.f_type == OVERLAYFS_SUPER_MAGIC || fs.f_type == FUSE_SUPER_MAGIC ? 2 : 1;
 }
 
-static int32_t map_open(struct fnmount *m, int fd)
+/* The kernel keeps the open file for as long as the id: one of its own, so that a client's locks
+ * go with the client's, and for reading, so that a program just written can be run. */
+static int32_t map_open(struct fnmount *m, int client)
 {
-	struct backing_map map = {.fd = fd};
+	struct proc_path p;
+	struct backing_map map = {.fd = open(proc_path(&p, client), O_RDONLY | O_CLOEXEC)};
+	int32_t id;
 
-	return ioctl(fuse_session_fd(m->session), DEV_BACKING_OPEN, &map);
+	if (map.fd < 0)
+		return -errno;
+	id = ioctl(fuse_session_fd(m->session), DEV_BACKING_OPEN, &map);
+	close(map.fd);
+	return id;
 }
 
 static void map_close(struct fnmount *m, struct inode *i)

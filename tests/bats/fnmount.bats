@@ -7,7 +7,7 @@ setup() {
 	need_fuse
 	cd "$BATS_TEST_TMPDIR"
 	chmod 755 .
-	mkdir b m plain
+	mkdir -p b/d m plain/d
 }
 teardown() { cleanup; }
 
@@ -32,19 +32,20 @@ changes() {
 	echo one >a
 	chmod 600 a
 	mv a x
-	mkdir d
+	mkdir e
 	mv x d/y
 	ln d/y z
 	ln -s z s
 	mkfifo p
 	truncate -s 0 z
 	rm p s z d/y
-	rmdir d
+	rmdir e d
 }
-# kinds NAME: the events of a watcher without opens, reads, cookies and the directory in front.
+# kinds NAME: the events of a watcher without opens, reads, cookies and the directory in front. When
+# the last reference to a removed directory goes, and with it DELETE_SELF, is no order of changes.
 kinds() {
 	sed -E -e 's/^(m|b|plain)\///' -e 's/ [0-9a-f]+$//' "$BATS_TEST_TMPDIR/$1.out" |
-		grep -vE ' (OPEN|ACCESS|CLOSE_NOWRITE)' | grep -v '^end'
+		grep -vE ' (OPEN|ACCESS|CLOSE_NOWRITE|DELETE_SELF)' | grep -v '^end'
 }
 
 @test "remote changes are heard as on a plain directory" {
@@ -104,7 +105,7 @@ kinds() {
 	heard mount 'new DELETE'
 	run ! stat m/new
 	run ls m
-	[ -z "$output" ]
+	[ "$output" = d ]
 }
 
 @test "an ordinary user mounts, changes and hears" {
@@ -126,8 +127,8 @@ kinds() {
 			done
 		}
 		await established u.err
-		echo hi >b/f; mv b/f b/g; rm b/g; mkdir b/d
-		await 'd CREATE,ISDIR' u.out
+		echo hi >b/f; mv b/f b/g; rm b/g; mkdir b/x
+		await 'x CREATE,ISDIR' u.out
 		echo hi >m/l; rm m/l; mkdir m/e; mkdir b/end
 		await 'end CREATE,ISDIR' u.out
 		kill $!
@@ -143,7 +144,7 @@ kinds() {
 		f MOVED_FROM
 		g MOVED_TO
 		g DELETE
-		d CREATE,ISDIR
+		x CREATE,ISDIR
 		l CREATE
 		l MODIFY
 		l CLOSE_WRITE,CLOSE
@@ -153,15 +154,14 @@ kinds() {
 	EOF
 }
 
-@test "in the background: mounted and watched when it returns, gone with the mount" {
+@test "in the background: mounted and watched when it returns" {
 	fnmount b m
 	mounted "$BATS_TEST_TMPDIR/m"
-	pid=$(pgrep -f "^fnmount b m\$" -n)
 	watch mount m
 	echo hi >b/f
 	heard mount 'f CLOSE_WRITE'
 	fusermount3 -u m || umount m
-	wait_for 5 gone "$pid"
+	run ! mounted "$BATS_TEST_TMPDIR/m"
 }
 
 @test "killed, unmounted lazily, aborted in a storm: nobody hangs" {
