@@ -2,9 +2,11 @@
 /* The reverse of event_json.h; every key but the event is optional, unknown keys are ignored. */
 #include <errno.h>
 #include <jansson.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "event/parse_impl.h"
+#include "text/buf.h"
 
 void fn_parser_drop_json(struct fn_parser *p)
 {
@@ -105,6 +107,19 @@ static int text(struct fn_parser *p, const char *key, struct fn_str *out)
 	return 0;
 }
 
+/* What quote_big() made of a number. */
+static bool big_value(const json_t *v, uint64_t *out)
+{
+	const char *s = json_string_value(v);
+	char *end;
+
+	if (!s || strspn(s, "0123456789") != json_string_length(v) || !*s)
+		return false;
+	errno = 0;
+	*out = strtoull(s, &end, 10);
+	return !errno;
+}
+
 static int whole(struct fn_parser *p, const json_t *in, const char *key, uint64_t max,
 		 uint64_t *out)
 {
@@ -113,9 +128,10 @@ static int whole(struct fn_parser *p, const json_t *in, const char *key, uint64_
 	*out = 0;
 	if (!v)
 		return 0;
-	if (!json_is_integer(v) || json_integer_value(v) < 0)
+	if (json_is_integer(v) && json_integer_value(v) >= 0)
+		*out = (uint64_t)json_integer_value(v);
+	else if (!big_value(v, out))
 		return fn_parse_bad(p, "a number is wanted");
-	*out = (uint64_t)json_integer_value(v);
 	return *out > max ? fn_parse_bad(p, "a number out of range") : 0;
 }
 
@@ -321,12 +337,65 @@ static int convert(struct fn_parser *p, struct fn_span in, struct fn_event *ev)
 	return 0;
 }
 
+/* Past a string, or a run of digits; *digits is the length of the latter. */
+static const char *skip_token(struct fn_span in, size_t *digits)
+{
+	const char *from = in.p;
+
+	*digits = 0;
+	if (*in.p == '"') {
+		for (in.p++; in.p < in.end && *in.p != '"'; in.p++)
+			in.p += *in.p == '\\';
+		return in.p < in.end ? in.p + 1 : in.end;
+	}
+	while (is_digit(in))
+		in.p++;
+	*digits = (size_t)(in.p - from);
+	return *digits ? in.p : in.p + 1;
+}
+
+/* jansson refuses integers above 2^63 - 1, which node ids and masks may be: they become strings.
+ * A fraction's digits are no integer. True with the new text in *out if there are any. */
+static bool quote_big(struct fn_span in, struct fn_buf *out)
+{
+	const char *from = in.p, *stop;
+	bool any = false;
+	size_t digits;
+
+	for (; in.p < in.end; in.p = stop) {
+		stop = skip_token(in, &digits);
+		if (digits < 19 || (in.p > from && in.p[-1] != ':' && in.p[-1] != ' ') ||
+		    (stop < in.end && strchr(".eE", *stop)))
+			continue;
+		fn_buf_add(out, from, (size_t)(in.p - from));
+		fn_buf_char(out, '"');
+		fn_buf_add(out, in.p, digits);
+		fn_buf_char(out, '"');
+		from = stop;
+		any = true;
+	}
+	if (any)
+		fn_buf_add(out, from, (size_t)(in.end - from));
+	return any && !out->failed;
+}
+
+static json_t *load(struct fn_span in)
+{
+	struct fn_buf quoted = {0};
+	json_error_t err;
+	json_t *json;
+
+	if (quote_big(in, &quoted))
+		in = (struct fn_span){quoted.data, quoted.data + quoted.len};
+	json = json_loadb(in.p, (size_t)(in.end - in.p), JSON_REJECT_DUPLICATES, &err);
+	fn_buf_free(&quoted);
+	return json;
+}
+
 int fn_parse_json(struct fn_parser *p, struct fn_span in, struct fn_event *ev)
 {
-	json_error_t err;
-
 	fn_parser_drop_json(p);
-	p->json = json_loadb(in.p, (size_t)(in.end - in.p), JSON_REJECT_DUPLICATES, &err);
+	p->json = load(in);
 	if (!p->json)
 		return fn_parse_bad(p, "not valid JSON");
 	if (!json_is_object(p->json))

@@ -160,6 +160,12 @@ static void json_lines(void)
 	CHECK_INT(parse(FN_INPUT_JSON, "{\"mask\":256,\"more\":{\"time\":[1]},\"path\":\"\"}"), 0);
 	CHECK_INT(ev.path.len, 0);
 	CHECK(ev.path.data != NULL);
+	CHECK_INT(parse(FN_INPUT_JSON,
+			"{\"mask\": 18446744073709551615,\"path\":\"a:1234567890123456789012\"}"),
+		  0);
+	CHECK(ev.mask == UINT64_MAX);
+	CHECK_STR(path, "a:1234567890123456789012");
+	CHECK_INT(parse(FN_INPUT_JSON, "{\"mask\":18446744073709551616,\"path\":\"a\"}"), -EINVAL);
 }
 
 static void json_faults(void)
@@ -252,7 +258,7 @@ static void odd_object(struct fn_object *o)
 		o->has |= rnd(2) ? FN_OBJ_FSID : 0;
 	}
 	if (rnd(2))
-		fn_object_set_node(o, rnd(INT64_MAX), rnd(UINT32_MAX));
+		fn_object_set_node(o, rnd(2) ? rnd_state : rnd(1000), rnd_state);
 }
 
 static void odd_event(struct fn_event *e, uint64_t bit, char room[2][32])
