@@ -198,7 +198,41 @@ static void on_statfs(struct fn_control *ctl, const struct req *r)
 	reply(ctl, r, 0, &o, sizeof(o));
 }
 
-/* Never ENOSYS: the kernel would take it for all files. */
+/* What makes no sense for it. Never ENOSYS: the kernel would take it for all files. */
+static void on_other(struct fn_control *ctl, const struct req *r)
+{
+	switch (r->in.opcode) {
+	case FUSE_ACCESS:
+	case FUSE_FLUSH: /* of any descriptor, a copy too: the client lives until RELEASE */
+	case FUSE_FSYNC:
+		fail(ctl, r, 0);
+		return;
+	case FUSE_LOOKUP:
+	case FUSE_OPENDIR:
+		fail(ctl, r, -ENOTDIR);
+		return;
+	case FUSE_FORGET: /* no reply to these */
+	case FUSE_BATCH_FORGET:
+	case FUSE_NOTIFY_REPLY:
+		return;
+	case FUSE_SETXATTR:
+	case FUSE_REMOVEXATTR:
+	case FUSE_LINK:
+		fail(ctl, r, -EPERM);
+		return;
+	case FUSE_LSEEK:
+	case FUSE_BMAP:
+		fail(ctl, r, -EINVAL);
+		return;
+	case FUSE_IOCTL:
+		fail(ctl, r, -ENOTTY);
+		return;
+	default:
+		fail(ctl, r, -EOPNOTSUPP);
+		return;
+	}
+}
+
 static void on_node(struct fn_control *ctl, const struct req *r)
 {
 	switch (r->in.opcode) {
@@ -231,33 +265,8 @@ static void on_node(struct fn_control *ctl, const struct req *r)
 	case STATX:
 		on_statx(ctl, r);
 		return;
-	case FUSE_ACCESS:
-	case FUSE_FLUSH: /* of any descriptor, a copy too: the client lives until RELEASE */
-	case FUSE_FSYNC:
-		fail(ctl, r, 0);
-		return;
-	case FUSE_LOOKUP:
-	case FUSE_OPENDIR:
-		fail(ctl, r, -ENOTDIR);
-		return;
-	case FUSE_FORGET: /* no reply to these */
-	case FUSE_BATCH_FORGET:
-	case FUSE_NOTIFY_REPLY:
-		return;
-	case FUSE_SETXATTR:
-	case FUSE_REMOVEXATTR:
-	case FUSE_LINK:
-		fail(ctl, r, -EPERM);
-		return;
-	case FUSE_LSEEK:
-	case FUSE_BMAP:
-		fail(ctl, r, -EINVAL);
-		return;
-	case FUSE_IOCTL:
-		fail(ctl, r, -ENOTTY);
-		return;
 	default:
-		fail(ctl, r, -EOPNOTSUPP);
+		on_other(ctl, r);
 		return;
 	}
 }
@@ -282,58 +291,12 @@ bool fn_control_interrupt(struct fn_control *ctl, uint64_t unique)
 	return found;
 }
 
-static bool is_our_name(const uint8_t *p, size_t len)
+/* Of the root's names only LOOKUP comes here: server/reserved.c guards the name. */
+static bool looks_for_us(const struct req *r)
 {
-	return len >= sizeof(FN_CONTROL_NAME) &&
-	       memcmp(p, FN_CONTROL_NAME, sizeof(FN_CONTROL_NAME)) == 0;
-}
-
-/* A name in the root that this request is about: its first, after the struct. */
-static bool names_us(const struct req *r, size_t fixed)
-{
-	return r->in.nodeid == FUSE_ROOT_ID && r->len >= fixed &&
-	       is_our_name(r->body + fixed, r->len - fixed);
-}
-
-/* The second name, in the directory that the struct begins with. */
-static bool renames_to_us(const struct req *r, size_t fixed)
-{
-	const uint8_t *nul;
-	uint64_t newdir;
-
-	if (r->len < fixed)
-		return false;
-	memcpy(&newdir, r->body, sizeof(newdir));
-	nul = memchr(r->body + fixed, '\0', r->len - fixed);
-	return newdir == FUSE_ROOT_ID && nul &&
-	       is_our_name(nul + 1, (size_t)(r->body + r->len - nul - 1));
-}
-
-/* Whether a request would make, remove or move the file. */
-static bool touches_us(const struct req *r)
-{
-	switch (r->in.opcode) {
-	case FUSE_UNLINK:
-	case FUSE_RMDIR:
-	case FUSE_SYMLINK:
-		return names_us(r, 0);
-	case FUSE_MKNOD:
-		return names_us(r, sizeof(struct fuse_mknod_in));
-	case FUSE_MKDIR:
-		return names_us(r, sizeof(struct fuse_mkdir_in));
-	case FUSE_CREATE:
-		return names_us(r, sizeof(struct fuse_create_in));
-	case FUSE_LINK:
-		return names_us(r, sizeof(struct fuse_link_in));
-	case FUSE_RENAME:
-		return names_us(r, sizeof(struct fuse_rename_in)) ||
-		       renames_to_us(r, sizeof(struct fuse_rename_in));
-	case FUSE_RENAME2:
-		return names_us(r, sizeof(struct fuse_rename2_in)) ||
-		       renames_to_us(r, sizeof(struct fuse_rename2_in));
-	default:
-		return false;
-	}
+	return r->in.opcode == FUSE_LOOKUP && r->in.nodeid == FUSE_ROOT_ID &&
+	       r->len >= sizeof(FN_CONTROL_NAME) &&
+	       memcmp(r->body, FN_CONTROL_NAME, sizeof(FN_CONTROL_NAME)) == 0;
 }
 
 bool fn_control_request(struct fn_control *ctl, int fd, const void *msg, size_t len)
@@ -349,7 +312,7 @@ bool fn_control_request(struct fn_control *ctl, int fd, const void *msg, size_t 
 		on_node(ctl, &r);
 		return true;
 	}
-	if (r.in.opcode == FUSE_LOOKUP && names_us(&r, 0)) {
+	if (looks_for_us(&r)) {
 		on_lookup(ctl, &r);
 		return true;
 	}
@@ -359,8 +322,5 @@ bool fn_control_request(struct fn_control *ctl, int fd, const void *msg, size_t 
 		get(&r, &in, sizeof(in));
 		return fn_control_interrupt(ctl, in.unique);
 	}
-	if (!touches_us(&r))
-		return false;
-	fail(ctl, &r, -EPERM);
-	return true;
+	return false;
 }
