@@ -140,12 +140,12 @@ nudges_are_exact() {
 	[[ $stderr == *'2 events: 0 raised'*'2 read-only'* ]]
 }
 
-# No fnsend at work on m.
+# No fnsend at work on this test's mounts.
 none_left() {
 	local p
 	for p in /proc/[0-9]*; do
 		[[ $(readlink "$p/exe") != "$(readlink -f "$FN_BUILD/fnsend")" ]] ||
-			! tr '\0' ' ' <"$p/cmdline" | grep -qF "$m" || return 1
+			! tr '\0' ' ' <"$p/cmdline" | grep -qF "$BATS_TEST_TMPDIR" || return 1
 	done
 }
 
@@ -160,6 +160,23 @@ none_left() {
 	[ "$status" -eq 4 ]
 	run -4 fnsend -t 300ms --notify=inval-inode --pid="$server_pid" 1
 	[ "$SECONDS" -lt 5 ]
+	kill -CONT "$server_pid"
+	wait_for 5 none_left
+}
+
+@test "a request that was read and is never answered: abandoned, not waited for" {
+	need_command bindfs
+	serve ll
+	mkdir "$BATS_TEST_TMPDIR/over"
+	start over bindfs -f "$m" "$BATS_TEST_TMPDIR/over"
+	wait_for 5 mounted "$BATS_TEST_TMPDIR/over"
+	stat "$BATS_TEST_TMPDIR/over/f" >/dev/null
+	# bindfs reads the request, then waits for the stopped server below it.
+	kill -STOP "$server_pid"
+	SECONDS=0
+	run bash -c "fnsend -t 300ms modify '$BATS_TEST_TMPDIR/over/f' 2>&1 | cat; exit \${PIPESTATUS[0]}"
+	[ "$status" -eq 4 ]
+	[ "$SECONDS" -lt 4 ]
 	kill -CONT "$server_pid"
 	wait_for 5 none_left
 }
