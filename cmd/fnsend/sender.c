@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "fnsend/sender.h"
+#include "text/escape.h"
 
 #define ECHO_NS 2000000000
 
@@ -130,16 +131,19 @@ bool say_once(struct sender *s, enum complaint what)
 	return first || s->set->verbose;
 }
 
-/* The path as people know it; only for messages. */
+/* The path as people know it, fit for a terminal; only for messages. */
 const char *full_path(const struct sender *s, const struct fn_event *ev)
 {
-	static char text[PATH_MAX + 64];
+	static struct fn_buf text;
 	struct fn_str p = ev->path.data ? ev->path : ev->old_path;
-	bool slash = p.len && strcmp(s->root, "/");
 
-	snprintf(text, sizeof(text), "%s%s%.*s", s->root, slash ? "/" : "", (int)p.len,
-		 p.data ? p.data : "");
-	return text;
+	fn_buf_clear(&text);
+	fn_escape(&text, s->root, strlen(s->root));
+	if (p.len && strcmp(s->root, "/"))
+		fn_buf_char(&text, '/');
+	fn_escape(&text, p.data ? p.data : "", p.len);
+	fn_buf_char(&text, '\0');
+	return text.failed ? s->root : text.data;
 }
 
 static void report_error(struct sender *s, const struct fn_event *ev, int err)

@@ -76,6 +76,12 @@ static int joined(const struct fn_event *ev, void *arg)
 {
 	struct stream *s = arg;
 
+	if (ev->flags & FN_EV_GONE) {
+		sender_tally(s->to)->cut++;
+		fn_warn("%s:%llu: the source no longer watches", s->name,
+			(unsigned long long)s->line);
+		return 0;
+	}
 	pace(s, ev);
 	sender_event(s->to, ev, s->read_ns);
 	return 0;

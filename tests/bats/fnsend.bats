@@ -237,8 +237,12 @@ each() {
 	run -1 --separate-stderr fnsend --stdin --input=wire "$m" <<<'{"mask":2,"path":"f"}'
 	[[ $stderr == *'not an fn1 stream: this looks like json'* ]]
 	run -2 fnsend --stdin --format='%w' "$m" <<<x
+	run -1 --separate-stderr fnsend --stdin "$m" <<<$'modify a\e[31m\xff'
+	[[ $stderr == *'a\033[31m\377: no longer there'* ]]
 	run -6 --separate-stderr fnsend --stdin "$m" <<<'{"event":"overflow","lost":7}'
 	[[ $stderr == *'lost 7 events'* ]]
+	run -5 --separate-stderr fnsend --stdin "$m" <<<'{"event":"ignored","path":"sub","gone":true}'
+	[[ $stderr == *'-:1: the source no longer watches'* ]]
 }
 
 @test "100,000 events from standard input, none lost" {
