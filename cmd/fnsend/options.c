@@ -64,11 +64,15 @@ static const struct fn_option options[] = {
 	 NULL},
 	{OPT_ALLOW, 0, "allow", "EVENTS",
 	 "with --follow: repeat delete, rename also where that has a risk",
-	 "Where the server of MOUNT swallows operations (fnmount below virtiofsd), *--follow* repeats "
-	 "them exactly. A DELETE or RENAME of a name that this kernel does not have fresh in its "
-	 "cache can only be repeated by letting it find the old name once more: for some "
-	 "milliseconds another process here that creates just this name anew can be told that it "
-	 "exists. Without this option such an event is degraded.",
+	 "Where the server of MOUNT swallows operations (fnmount below virtiofsd), *--follow*\n"
+	 "repeats CREATE, MODIFY, ATTRIB and RENAME exactly, and nobody can get a result that he\n"
+	 "would not have got without it. Two things cannot be had at that price:\n\n"
+	 "*delete*: an *unlink*(2) carries no mark that tells it from another. A process here that\n"
+	 "makes and unlinks the same name within the same few milliseconds can be refused (EBUSY).\n\n"
+	 "*rename* of a name that this kernel has not fresh in its cache (with cache=auto: longer\n"
+	 "than a second ago): a process here that creates the old name anew in these milliseconds can\n"
+	 "be told that it exists.\n\n"
+	 "Without this option such an event is degraded.",
 	 FN_COMPLETE_WORDS, "delete|rename|delete,rename"},
 	{OPT_FROM_LOG, 0, "from-log", "FILE",
 	 "send the events of a file with their original spacing", NULL, FN_COMPLETE_FILE, NULL},

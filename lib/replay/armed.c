@@ -15,6 +15,8 @@
 
 #define LIES_MAX 16 /* lookups of one operation; three or four are usual */
 #define MARK_BITS 0777u
+#define NO_MARK 0xffffffffu
+#define MOVE_MARK 1u /* RENAME_NOREPLACE: a rename that nobody does by habit */
 
 struct name {
 	uint64_t parent;
@@ -23,7 +25,9 @@ struct name {
 };
 
 struct arm {
-	bool set, used;
+	bool set;
+	bool spent; /* nothing more is answered; the operation is refused if it comes */
+	bool used;
 	uint64_t owner, mask, node, ino, made_up;
 	pid_t tgid;
 	uint32_t flags, mark, mode, lookups;
@@ -81,13 +85,12 @@ static struct arm *find(struct fn_armed *t, uint64_t owner)
 	return NULL;
 }
 
-/* A free place, or one whose time is over. */
-static struct arm *place_for(struct fn_armed *t, uint64_t owner, int64_t now)
+static struct arm *place_for(struct fn_armed *t, uint64_t owner)
 {
 	struct arm *a = find(t, owner);
 
 	for (size_t i = 0; !a && i < FN_ARMED_MAX; i++)
-		if (!t->arms[i].set || t->arms[i].until < now)
+		if (!t->arms[i].set)
 			a = &t->arms[i];
 	return a;
 }
@@ -147,6 +150,28 @@ static bool take_in(struct arm *a, const struct fn1_arm *arm, const struct fn_ar
 	return set_name(&a->at, place->parent, arm->path);
 }
 
+static bool is_there(const struct fn_armed *t, const char *path)
+{
+	struct stat st;
+
+	return t->world.stat(t->world.ctx, path, &st) != -ENOENT;
+}
+
+/* What the event says is so in the store, now. */
+static bool is_so(const struct fn_armed *t, const struct arm *a)
+{
+	switch (a->mask) {
+	case FN_DELETE:
+		return !is_there(t, a->path);
+	case FN_RENAME:
+		return is_there(t, a->path) && !is_there(t, a->old_path);
+	case FN_CREATE:
+		return is_there(t, a->path);
+	default:
+		return true;
+	}
+}
+
 int fn_armed_set(struct fn_armed *t, uint64_t owner, pid_t tgid, const struct fn1_arm *arm,
 		 const struct fn_arm_place *place, int64_t now)
 {
@@ -158,12 +183,12 @@ int fn_armed_set(struct fn_armed *t, uint64_t owner, pid_t tgid, const struct fn
 	    arm->path.len >= FN1_PATH_MAX || !arm->path.data)
 		return -EINVAL;
 	pthread_mutex_lock(&t->lock);
-	a = place_for(t, owner, now);
+	a = place_for(t, owner);
 	if (!a) {
 		rc = -ENOSPC;
 	} else {
 		disarm(t, a);
-		rc = take_in(a, arm, place) ? 0 : -EINVAL;
+		rc = !take_in(a, arm, place) ? -EINVAL : is_so(t, a) ? 0 : -ESTALE;
 	}
 	if (!rc) {
 		a->set = true;
@@ -275,7 +300,7 @@ static enum fn_verdict on_lookup(struct fn_armed *t, struct arm *a, struct fn_ms
 	if (!at && !old)
 		return FN_PASS;
 	a->lookups++;
-	if (a->flags & FN1_ARM_PROBE || a->lookups > LIES_MAX)
+	if (a->spent || a->flags & FN1_ARM_PROBE || a->lookups > LIES_MAX)
 		return FN_PASS;
 	how = doing(t, in->pid);
 	if (old || a->mask == FN_DELETE)
@@ -284,54 +309,61 @@ static enum fn_verdict on_lookup(struct fn_armed *t, struct arm *a, struct fn_ms
 }
 
 /* Creating becomes a look at what is there: both are answered with a fuse_entry_out. */
-static enum fn_verdict on_make(struct arm *a, struct fn_msg *msg, size_t fixed, uint32_t mark)
+static enum fn_verdict on_make(struct arm *a, struct fn_msg *msg, size_t fixed, uint32_t type,
+			       uint32_t mark, struct fn_reply *reply)
 {
 	const struct fuse_in_header *in = (const void *)msg->buf;
 	size_t len;
 	const char *name = fn_msg_name(msg, fixed, 0, &len);
 
-	if (a->mask != FN_CREATE || mark != a->mark || !is_name(&a->at, in->nodeid, name, len) ||
-	    !fn_msg_to_lookup(msg, in->nodeid, name, len))
+	if (!is_name(&a->at, in->nodeid, name, len) &&
+	    !(a->mask == FN_RENAME && is_name(&a->old, in->nodeid, name, len)))
+		return FN_PASS;
+	if (a->mask != FN_CREATE || mark != a->mark || type != a->mode) {
+		a->spent = true;
+		return FN_PASS;
+	}
+	if (a->spent)
+		return fn_reply_error(reply, in->unique, -EEXIST);
+	if (!fn_msg_to_lookup(msg, in->nodeid, name, len))
 		return FN_PASS;
 	a->used = true;
 	return FN_REWRITTEN;
 }
 
-static enum fn_verdict on_mode(struct arm *a, struct fn_msg *msg, size_t fixed)
+static enum fn_verdict on_mode(struct arm *a, struct fn_msg *msg, size_t fixed,
+			       struct fn_reply *reply)
 {
+	const struct fuse_in_header *in = (const void *)msg->buf;
 	const uint32_t *mode = fn_msg_body(msg, fixed); /* first in both structs */
+	uint32_t type = in->opcode == FUSE_MKDIR ? S_IFDIR : mode ? *mode & S_IFMT : 0;
 
-	return mode ? on_make(a, msg, fixed, *mode & MARK_BITS) : FN_PASS;
+	return mode ? on_make(a, msg, fixed, type, *mode & MARK_BITS, reply) : FN_PASS;
 }
 
 /* The C daemon makes a regular file by openat(O_CREAT | O_EXCL). */
-static enum fn_verdict on_open(struct arm *a, struct fn_msg *msg, struct fn_armed_fx *fx)
+static enum fn_verdict on_open(struct arm *a, struct fn_msg *msg, struct fn_reply *reply,
+			       struct fn_armed_fx *fx)
 {
 	const struct fuse_create_in *in = fn_msg_body(msg, sizeof(*in));
 	enum fn_verdict v = FN_PASS;
 
-	if (in && in->flags & O_EXCL)
-		v = on_make(a, msg, sizeof(*in), in->mode & MARK_BITS);
+	if (in)
+		v = on_make(a, msg, sizeof(*in), S_IFREG,
+			    in->flags & O_EXCL ? in->mode & MARK_BITS : NO_MARK, reply);
 	fx->opened = v == FN_REWRITTEN;
 	return v;
 }
 
 /* A symlink carries its mark as the target: four octal digits. */
-static enum fn_verdict on_symlink(struct arm *a, struct fn_msg *msg)
+static enum fn_verdict on_symlink(struct arm *a, struct fn_msg *msg, struct fn_reply *reply)
 {
 	size_t len;
 	const char *target = fn_msg_name(msg, 0, 1, &len);
 	char *end;
-	unsigned long mark = target && len == 4 ? strtoul(target, &end, 8) : ~0ul;
+	unsigned long mark = target && len == 4 ? strtoul(target, &end, 8) : NO_MARK;
 
-	return mark <= MARK_BITS ? on_make(a, msg, 0, (uint32_t)mark) : FN_PASS;
-}
-
-static bool is_there(const struct fn_armed *t, const char *path)
-{
-	struct stat st;
-
-	return t->world.stat(t->world.ctx, path, &st) != -ENOENT;
+	return on_make(a, msg, 0, S_IFLNK, mark <= MARK_BITS ? (uint32_t)mark : NO_MARK, reply);
 }
 
 static enum fn_verdict on_end(struct fn_armed *t, struct arm *a, struct fn_msg *msg,
@@ -343,26 +375,34 @@ static enum fn_verdict on_end(struct fn_armed *t, struct arm *a, struct fn_msg *
 
 	if (a->mask != FN_DELETE || !is_name(&a->at, in->nodeid, name, len))
 		return FN_PASS;
+	if (a->spent || !is_so(t, a))
+		return fn_reply_error(reply, in->unique, -EBUSY);
 	a->used = true;
-	/* There again: this may be the client's call, which must not remove it. */
-	return fn_reply_error(reply, in->unique, is_there(t, a->path) ? -EBUSY : 0);
+	return fn_reply_error(reply, in->unique, 0);
 }
 
 static enum fn_verdict on_move(struct fn_armed *t, struct arm *a, struct fn_msg *msg, size_t fixed,
 			       struct fn_reply *reply)
 {
 	const struct fuse_in_header *in = (const void *)msg->buf;
-	const uint64_t *newdir = fn_msg_body(msg, fixed);
-	size_t len, new_len;
-	const char *name = fn_msg_name(msg, fixed, 0, &len);
-	const char *new_name_ = fn_msg_name(msg, fixed, 1, &new_len);
+	const struct fuse_rename2_in *ren = fn_msg_body(msg, fixed);
+	size_t len, to_len;
+	const char *from = fn_msg_name(msg, fixed, 0, &len);
+	const char *to = fn_msg_name(msg, fixed, 1, &to_len);
+	bool is_to, is_from;
 
-	if (a->mask != FN_RENAME || !newdir || !is_name(&a->old, in->nodeid, name, len) ||
-	    !is_name(&a->at, *newdir, new_name_, new_len))
+	if (!ren)
 		return FN_PASS;
+	is_to = is_name(&a->at, ren->newdir, to, to_len);
+	is_from = a->mask == FN_RENAME && is_name(&a->old, in->nodeid, from, len);
+	if (!is_to || !is_from || in->opcode != FUSE_RENAME2 || ren->flags != MOVE_MARK) {
+		a->spent |= is_to || is_from || is_name(&a->old, ren->newdir, to, to_len);
+		return FN_PASS;
+	}
+	if (a->spent || !is_so(t, a))
+		return fn_reply_error(reply, in->unique, -EEXIST);
 	a->used = true;
-	return fn_reply_error(reply, in->unique,
-			      is_there(t, a->old_path) || !is_there(t, a->path) ? -EBUSY : 0);
+	return fn_reply_error(reply, in->unique, 0);
 }
 
 static bool is_armed_attr(const struct arm *a, const struct fuse_setattr_in *set)
@@ -397,13 +437,15 @@ static enum fn_verdict offer(struct fn_armed *t, struct arm *a, struct fn_msg *m
 	case FUSE_LOOKUP:
 		return on_lookup(t, a, msg, reply, fx);
 	case FUSE_MKNOD:
-		return on_mode(a, msg, sizeof(struct fuse_mknod_in));
+		return on_mode(a, msg, sizeof(struct fuse_mknod_in), reply);
 	case FUSE_MKDIR:
-		return on_mode(a, msg, sizeof(struct fuse_mkdir_in));
+		return on_mode(a, msg, sizeof(struct fuse_mkdir_in), reply);
 	case FUSE_CREATE:
-		return on_open(a, msg, fx);
+		return on_open(a, msg, reply, fx);
 	case FUSE_SYMLINK:
-		return on_symlink(a, msg);
+		return on_symlink(a, msg, reply);
+	case FUSE_LINK:
+		return on_make(a, msg, sizeof(struct fuse_link_in), 0, NO_MARK, reply);
 	case FUSE_UNLINK:
 	case FUSE_RMDIR:
 		return on_end(t, a, msg, reply);
@@ -418,22 +460,25 @@ static enum fn_verdict offer(struct fn_armed *t, struct arm *a, struct fn_msg *m
 	}
 }
 
-/* Whoever asks, and whatever he is answered: the kernel here must go on asking. */
-static bool is_armed_name(const struct fn_armed *t, const struct fn_msg *msg, int64_t now)
+bool fn_armed_name(struct fn_armed *t, const struct fn_msg *msg)
 {
-	const struct fuse_in_header *in = (const void *)msg->buf;
+	const struct fuse_in_header *in = fn_msg_header(msg);
+	bool armed = false;
+	const char *name;
 	size_t len;
-	const char *name = fn_msg_name(msg, 0, 0, &len);
 
+	if (!in || in->opcode != FUSE_LOOKUP)
+		return false;
+	name = fn_msg_name(msg, 0, 0, &len);
+	pthread_mutex_lock(&t->lock);
 	for (size_t i = 0; i < FN_ARMED_MAX; i++) {
 		const struct arm *a = &t->arms[i];
 
-		if (a->set && !a->used && now <= a->until &&
-		    (is_name(&a->at, in->nodeid, name, len) ||
-		     is_name(&a->old, in->nodeid, name, len)))
-			return true;
+		armed |= a->set && (is_name(&a->at, in->nodeid, name, len) ||
+				    is_name(&a->old, in->nodeid, name, len));
 	}
-	return false;
+	pthread_mutex_unlock(&t->lock);
+	return armed;
 }
 
 static bool may_be_armed(uint32_t opcode)
@@ -444,6 +489,7 @@ static bool may_be_armed(uint32_t opcode)
 	case FUSE_MKDIR:
 	case FUSE_CREATE:
 	case FUSE_SYMLINK:
+	case FUSE_LINK:
 	case FUSE_UNLINK:
 	case FUSE_RMDIR:
 	case FUSE_RENAME:
@@ -466,11 +512,13 @@ enum fn_verdict fn_armed_request(struct fn_armed *t, struct fn_msg *msg, int64_t
 		return FN_PASS;
 	tgid = t->world.tgid(t->world.ctx, in->pid);
 	pthread_mutex_lock(&t->lock);
-	fx->brief = in->opcode == FUSE_LOOKUP && is_armed_name(t, msg, now);
 	for (size_t i = 0; i < FN_ARMED_MAX && v == FN_PASS; i++) {
 		struct arm *a = &t->arms[i];
 
-		if (a->set && !a->used && a->tgid == tgid && now <= a->until)
+		if (!a->set || a->used)
+			continue;
+		a->spent |= now > a->until;
+		if (a->tgid == tgid)
 			v = offer(t, a, msg, reply, fx);
 	}
 	pthread_mutex_unlock(&t->lock);

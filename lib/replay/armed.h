@@ -8,13 +8,21 @@
  * The law: nobody gets a result that he would not have got without replay. What the process is
  * doing tells a lookup that only serves the operation from one whose answer somebody sees:
  *
- *   openat      somebody in the guest looks the name up. "It is not there" may be answered for a
- *               CREATE: the client has made the guest's own entry fresh and holds it, so nobody
- *               but a creator asks, and what a creator then does for real is decided by the store.
+ *   openat      somebody in the guest looks the name up. "It is not there" may be answered for the
+ *               new name of a CREATE or RENAME: the client has made the guest's own entry fresh
+ *               and holds it, so nobody but a creator asks, and what a creator then does for real
+ *               is decided by the store. When that operation of his comes, nothing more is
+ *               answered, for his failure makes the guest's entry stale.
  *               "It is there" is never answered, except with FN1_ARM_RISK.
- *   mknodat …   the operation itself has begun; only its caller sees the answer.
+ *   mknod …     the operation itself has begun; only its caller sees the answer.
  *   statx       the C daemon before unlinkat and renameat, by name; a guest's own stat is by
  *               descriptor.
+ *
+ * An operation that comes when it must not be answered any more (late, or the store says
+ * otherwise by now) is refused, never passed on, until the client ends it: a guest may stand still
+ * for hours between announcing and doing. CREATE and RENAME carry a mark, so what is refused is
+ * the client's. unlink() can carry none: with DELETE armed, another's unlink() of the same name can
+ * be refused, or succeed, in its place.
  *
  * No clock and no I/O of its own; any thread may call.
  */
@@ -52,7 +60,8 @@ struct fn_arm_place {
 };
 
 /* owner names the client: it has one operation at a time, a new one replaces the old. tgid: the
- * process that it works through. now, monotonic ns. 0, -EINVAL, -ENOSPC. */
+ * process that it works through. now, monotonic ns. 0, -EINVAL, -ENOSPC, or -ESTALE: the store is
+ * not as the event says. */
 int fn_armed_set(struct fn_armed *t, uint64_t owner, pid_t tgid, const struct fn1_arm *arm,
 		 const struct fn_arm_place *place, int64_t now);
 /* Nothing is armed any more; what came of it. False: there was nothing. */
@@ -65,6 +74,9 @@ struct fn_armed_fx {
 	bool brief;  /* its entry must not be kept by the kernel */
 	bool opened; /* the request was a CREATE, and is to be answered as one */
 };
+/* Whether an entry of this name must not be kept by the kernel, whoever asks and whatever he is
+ * answered: the kernel has to go on asking. Of any request. */
+bool fn_armed_name(struct fn_armed *t, const struct fn_msg *msg);
 /* A request; *fx is all false before. */
 enum fn_verdict fn_armed_request(struct fn_armed *t, struct fn_msg *msg, int64_t now,
 				 struct fn_reply *reply, struct fn_armed_fx *fx);

@@ -161,8 +161,9 @@ static uint32_t new_mark(void)
 	uint16_t mark;
 
 	if (getrandom(&mark, sizeof(mark), GRND_NONBLOCK) != sizeof(mark))
-		mark = 0624;
-	return (mark & 0777u) | 0200; /* a mode that nobody creates files with by habit */
+		mark = 024;
+	/* Its owner may write and not read: a mode that nobody creates files with. */
+	return (mark & 0177u) | 0200;
 }
 
 static int make(const struct spot *s, uint32_t mode, uint32_t mark)
@@ -234,8 +235,8 @@ static int end_name(const struct spot *s, bool dir)
 /* Nothing was raised, and nothing was done: the kernel had to ask, and was told the truth. */
 static int refused(int rc)
 {
-	return rc == -ENOENT || rc == -EIO || rc == -EBUSY || rc == -ESTALE || rc == -ENOTDIR ||
-			       rc == -EISDIR
+	return rc == -ENOENT || rc == -EIO || rc == -EEXIST || rc == -EBUSY || rc == -ESTALE ||
+			       rc == -ENOTDIR || rc == -EISDIR
 		       ? 0
 		       : rc;
 }
@@ -245,7 +246,7 @@ static int end(struct fn_repeat *r, const struct fn_event *ev)
 	struct fn1_arm a = {.mask = ev->mask & (FN_DELETE | FN_ISDIR)};
 	struct spot s;
 	struct statx stx;
-	int fd, rc = open_spot(r, ev->path, &s);
+	int fd, rc = r->risk & FN_DELETE ? open_spot(r, ev->path, &s) : -ENOENT;
 
 	if (rc)
 		return refused(rc);
@@ -256,15 +257,12 @@ static int end(struct fn_repeat *r, const struct fn_event *ev)
 		a.mask = FN_DELETE | (S_ISDIR(stx.stx_mode) ? FN_ISDIR : 0);
 		close(fd); /* or its watchers would not hear of its end */
 		rc = 1;
-	} else if (r->risk & FN_DELETE) {
+	} else {
 		a.flags = FN1_ARM_RISK;
 		a.mode = ev->mask & FN_ISDIR ? S_IFDIR : ev->mode & S_IFMT ? ev->mode : S_IFREG;
 		rc = 1;
 	}
-	if (rc > 0)
-		rc = arm(r, &a, &s, NULL);
-	else
-		rc = -ENOENT;
+	rc = arm(r, &a, &s, NULL);
 	if (!rc)
 		rc = disarm(r, end_name(&s, (a.mask & FN_ISDIR) != 0));
 	close_spot(&s);
@@ -273,7 +271,8 @@ static int end(struct fn_repeat *r, const struct fn_event *ev)
 
 static int move_names(const struct spot *old, const struct spot *at)
 {
-	return renameat(old->dir, old->name, at->dir, at->name) ? -errno : 1;
+	/* The flag is the mark of the operation. */
+	return renameat2(old->dir, old->name, at->dir, at->name, RENAME_NOREPLACE) ? -errno : 1;
 }
 
 static int move(struct fn_repeat *r, const struct spot *old, const struct spot *at)

@@ -13,9 +13,11 @@
 struct fn_repeat;
 
 struct fn_repeat_opts {
-	/* FN_DELETE, FN_RENAME: also where the kernel has to look up a name that is gone. For some
-	 * milliseconds whoever else in this guest creates that name anew can be told that it
-	 * exists. Without, such events are left to the caller. */
+	/* FN_DELETE: at all. unlink() can carry no mark, so another process of this guest that
+	 * makes and unlinks the same name within the same milliseconds can be refused. Where the
+	 * kernel has to look the name up, see FN_RENAME.
+	 * FN_RENAME: also where the kernel has to look up the old name, which is gone. Whoever
+	 * creates it anew here in these milliseconds can be told that it exists. */
 	uint64_t risk;
 };
 

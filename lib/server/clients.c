@@ -133,6 +133,8 @@ void fn_client_release(struct fn_control *ctl, uint64_t fh)
 		pthread_cond_signal(&ctl->work);
 	}
 	pthread_mutex_unlock(&ctl->lock);
+	if (c && ctl->conf.arm)
+		ctl->conf.arm(ctl->conf.ctx, fh, 0, &(struct fn1_arm){.flags = FN1_ARM_END});
 	if (c)
 		fn_client_put(c);
 }

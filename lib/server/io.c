@@ -213,14 +213,19 @@ static bool stranger(int fd, const struct fn_msg *msg)
 	return false;
 }
 
-/* Operations that a client of the control file announced. True: the server gets the request. */
-static bool armed_request(struct fn_server *srv, int fd, struct fn_msg *msg, struct fn_armed_fx *fx)
+/* Operations that a client of the control file announced. True: the server gets the request. Those
+ * of the replay thread are others; but what it makes the kernel keep matters. */
+static bool armed_request(struct fn_server *srv, int fd, struct fn_msg *msg, bool replay,
+			  struct fn_armed_fx *fx)
 {
 	struct fn_armed *armed = atomic_load_explicit(&srv->armed, memory_order_acquire);
 	struct fn_reply reply;
 	struct timespec ts;
 
 	if (!armed || !fn_armed_any(armed))
+		return true;
+	fx->brief = fn_armed_name(armed, msg);
+	if (replay)
 		return true;
 	clock_gettime(CLOCK_MONOTONIC, &ts);
 	if (fn_armed_request(armed, msg, (int64_t)ts.tv_sec * 1000000000 + ts.tv_nsec, &reply,
@@ -254,10 +259,11 @@ bool fn_io_request(struct fn_server *srv, int fd, struct fn_msg *msg)
 	if (is_replay(srv, in)) {
 		if (!replay_request(srv, fd, msg))
 			return false;
+		armed_request(srv, fd, msg, true, &fx);
 	} else if (fn_node_reserved(in->nodeid)) {
 		return stranger(fd, msg);
 	} else {
-		if (!armed_request(srv, fd, msg, &fx))
+		if (!armed_request(srv, fd, msg, false, &fx))
 			return false;
 		fn_local_request(srv, msg);
 	}
