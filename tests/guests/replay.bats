@@ -62,7 +62,7 @@ events() {
 	mv "$SRC/a" "$SRC/dir/b"
 	mkdir "$SRC/d"
 	ln -s target "$SRC/s"
-	run -0 events a '^s CREATE'
+	run -0 events a '/s CREATE'
 	echo "$output"
 	[ "$(grep -c '^a CREATE 0' <<<"$output")" -eq 1 ]
 	grep -q '^a MODIFY' <<<"$output"
@@ -91,7 +91,7 @@ wait_event() {
 	rm "$SRC/gone"
 	rmdir "$SRC/gonedir"
 	touch "$SRC/end"
-	run -0 events a '^end \(CREATE\|MODIFY\|ATTRIB\)'
+	run -0 events a '/end \(CREATE\|MODIFY\|ATTRIB\)'
 	echo "$output"
 	grep -qx 'gone DELETE 0' <<<"$output"
 	grep -qx 'gonedir DELETE,ISDIR 0' <<<"$output"
@@ -101,7 +101,7 @@ wait_event() {
 	follow a
 	rm "$SRC/gone"
 	touch "$SRC/end"
-	run -0 events a '^end \(CREATE\|MODIFY\|ATTRIB\)'
+	run -0 events a '/end \(CREATE\|MODIFY\|ATTRIB\)'
 	echo "$output"
 	[[ $output != *DELETE* ]]
 	rm "$SRC/end"
@@ -109,15 +109,16 @@ wait_event() {
 
 @test "nothing is different for anybody while replays run" {
 	rounds=${FN_LAW_ROUNDS:-300}
+	start one fnsend --repeat 100000 --rate 150 create "$EXPORT/f1"
+	start two fnsend --repeat 100000 --rate 150 create "$EXPORT/f2"
 	for g in a b; do
 		follow $g
+		wait_event $g 'f1 \(CREATE\|MODIFY\)'
 		guest $g <<-EOF
 			lawloop /mnt/share $g $rounds f1 f2 >/tmp/law 2>&1 &
 			echo \$! >/tmp/law.pid
 		EOF
 	done
-	start one fnsend --repeat 100000 --rate 150 create "$EXPORT/f1"
-	start two fnsend --repeat 100000 --rate 150 create "$EXPORT/f2"
 	run -0 lawloop "$EXPORT" h $((rounds * 3)) f1 f2
 	run -0 lawloop "$SRC" s $((rounds * 3)) f1 f2
 	for g in a b; do
