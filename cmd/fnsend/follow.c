@@ -68,8 +68,12 @@ static int take(const struct fn_event *ev, void *arg)
 {
 	struct follow *f = arg;
 
+	bool nameless = !ev->path.data && !ev->old_path.data && !(ev->mask & FN_Q_OVERFLOW);
+
 	if (ev->flags & FN_EV_GONE)
 		sender_tally(f->to)->cut++;
+	else if (nameless) /* it had lost its name before the server could tell of it */
+		sender_tally(f->to)->gone++;
 	else if (!repeated(f, ev))
 		sender_event(f->to, ev, f->read_ns);
 	return sender_tally(f->to)->cut != 0 || fn_caught_signal();

@@ -313,7 +313,7 @@ int fn_nudge_event(struct fn_nudge *n, const struct fn_event *ev, int64_t read_n
 		return -EINVAL;
 	if (!ev->path.data && !ev->old_path.data && !(ev->object.has & FN_OBJ_HANDLE) &&
 	    mask != FN_Q_OVERFLOW)
-		return -ENOENT; /* it had lost its name before anybody could tell of it */
+		return -EINVAL;
 	res->missed = mask & ~(content | names);
 	if (names)
 		forget_last(n);
