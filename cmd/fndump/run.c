@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -348,12 +349,35 @@ static int result(struct run *r, int e)
 	return r->error ? status : fn_close_stdout(status);
 }
 
+static void (*note_signal)(int sig);
+
+/* A signal that comes between the look whether one came and a call that waits would be seen
+ * only when that call is over: an alarm interrupts it. */
+static void on_signal(int sig)
+{
+	if (sig != SIGALRM)
+		note_signal(sig);
+	alarm(1);
+}
+
+static void catch_signals(void)
+{
+	struct sigaction act = {.sa_handler = on_signal}, before;
+
+	fn_catch_signals();
+	sigaction(SIGINT, NULL, &before);
+	note_signal = before.sa_handler;
+	sigaction(SIGINT, &act, NULL);
+	sigaction(SIGTERM, &act, NULL);
+	sigaction(SIGALRM, &act, NULL);
+}
+
 int fndump_run(struct config *c, const char *path)
 {
 	struct run r = {.c = c};
 	int status, e;
 
-	fn_catch_signals();
+	catch_signals();
 	r.print = !(c->summary || c->histogram || c->slowest || c->outstanding || c->check ||
 		    c->write || c->pcapng) ||
 		  c->print.tree || (c->json && !c->summary) || c->print.format;
