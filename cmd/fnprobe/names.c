@@ -3,7 +3,6 @@
 #include "probe/init.h"
 #include "probe/matrix.h"
 
-#include <ctype.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -55,9 +54,7 @@ static bool each_op(name_cb cb, void *arg)
 	for (size_t i = 0; (op = fn_wire_op_at(i)); i++) {
 		if (op->code == 26 || op->code > 64 || op->dialect != FN_DIALECT_mainline)
 			continue;
-		snprintf(name, sizeof(name), "op_%s", op->name);
-		for (char *p = name; *p; p++)
-			*p = (char)tolower((unsigned char)*p);
+		fn_probe_op_name(name, op);
 		snprintf(what, sizeof(what), "opcode FUSE_%s, %u, since 7.%u", op->name, op->code,
 			 op->since);
 		if (cb(&desc, arg))

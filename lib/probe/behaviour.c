@@ -169,60 +169,52 @@ static void put_dax(struct fn_report *r, int fd)
 		fn_fact_no(&r->facts, "dax", "statx()", "STATX_ATTR_DAX is not set on a new file");
 }
 
-static void try_names(struct fn_report *r, int dir)
-{
-	static const struct {
-		const char *name, *how;
-		int (*try)(int dir);
-	} tries[] = {
-		{"rename_noreplace", "renameat2()", rename_noreplace},
-		{"rename_exchange", "renameat2()", rename_exchange},
-		{"rename_whiteout", "renameat2()", rename_whiteout},
-		{"o_tmpfile", "openat(O_TMPFILE)", o_tmpfile},
-		{"hard_links", "linkat()", hard_links},
-		{"symlinks", "symlinkat()", symlinks},
-	};
+struct ability {
+	const char *name, *how;
+	int (*try)(int fd);
+};
 
-	for (size_t i = 0; i < sizeof(tries) / sizeof(tries[0]); i++) {
-		fn_report_doing(r, tries[i].name);
-		fn_fact_result(&r->facts, tries[i].name, tries[i].how, tries[i].try(dir));
+static void try_all(struct fn_report *r, const struct ability *a, size_t n, int fd)
+{
+	for (size_t i = 0; i < n; i++) {
+		fn_report_doing(r, a[i].name);
+		fn_fact_result(&r->facts, a[i].name, a[i].how, a[i].try(fd));
 	}
 }
 
-static void try_file(struct fn_report *r, int fd)
-{
-	/* O_DIRECT last: it changes what the descriptor can write. */
-	static const struct {
-		const char *name, *how;
-		int (*try)(int fd);
-	} tries[] = {
-		{"locks", "fcntl(F_SETLK)", locks},
-		{"flock", "flock()", flocks},
-		{"mmap_shared", "mmap()", mmap_shared},
-		{"fallocate", "fallocate()", fallocates},
-		{"copy_file_range", "copy_file_range()", copies},
-		{"seek_hole", "lseek(SEEK_HOLE)", seek_hole},
-		{"xattr", "fsetxattr()", xattrs},
-		{"acl", "fsetxattr(system.posix_acl_access)", acls},
-		{"o_direct", "fcntl(O_DIRECT)", o_direct},
-	};
+/* Of a directory. */
+static const struct ability in_dir[] = {
+	{"rename_noreplace", "renameat2()", rename_noreplace},
+	{"rename_exchange", "renameat2()", rename_exchange},
+	{"rename_whiteout", "renameat2()", rename_whiteout},
+	{"o_tmpfile", "openat(O_TMPFILE)", o_tmpfile},
+	{"hard_links", "linkat()", hard_links},
+	{"symlinks", "symlinkat()", symlinks},
+};
 
-	for (size_t i = 0; i < sizeof(tries) / sizeof(tries[0]); i++) {
-		fn_report_doing(r, tries[i].name);
-		fn_fact_result(&r->facts, tries[i].name, tries[i].how, tries[i].try(fd));
-	}
-}
+/* Of an open file. O_DIRECT last: it changes what the descriptor can write. */
+static const struct ability in_file[] = {
+	{"locks", "fcntl(F_SETLK)", locks},
+	{"flock", "flock()", flocks},
+	{"mmap_shared", "mmap()", mmap_shared},
+	{"fallocate", "fallocate()", fallocates},
+	{"copy_file_range", "copy_file_range()", copies},
+	{"seek_hole", "lseek(SEEK_HOLE)", seek_hole},
+	{"xattr", "fsetxattr()", xattrs},
+	{"acl", "fsetxattr(system.posix_acl_access)", acls},
+	{"o_direct", "fcntl(O_DIRECT)", o_direct},
+};
 
 void fn_probe_behaviour(struct fn_report *r, int dir)
 {
 	int fd;
 
-	try_names(r, dir);
+	try_all(r, in_dir, sizeof(in_dir) / sizeof(in_dir[0]), dir);
 	fn_report_doing(r, "creating a file");
 	fd = make(dir, "file");
 	if (fd < 0)
 		return;
 	put_dax(r, fd);
-	try_file(r, fd);
+	try_all(r, in_file, sizeof(in_file) / sizeof(in_file[0]), fd);
 	close(fd);
 }

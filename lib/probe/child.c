@@ -66,9 +66,26 @@ void fn_report_doing(struct fn_report *r, const char *what)
 	report_send(r, what);
 }
 
-static _Noreturn void child_main(int fd, pid_t parent, fn_probe_fn fn, void *arg)
+/* A child that is stuck in the kernel outlives us: whoever reads our output must not wait for it.
+ * Returns the descriptor of the report, and of all others keeps at most standard error. */
+static int let_go(int report, bool keep_stderr)
 {
-	struct fn_report r = {.fd = fd};
+	int fd = fcntl(report, F_DUPFD_CLOEXEC, 3), null = open("/dev/null", O_RDWR);
+
+	if (fd < 0 || null < 0)
+		_exit(1);
+	for (int i = 0; i < 3; i++)
+		if (i != STDERR_FILENO || !keep_stderr)
+			dup2(null, i);
+	if (fd > 3)
+		close_range(3, (unsigned)fd - 1, 0);
+	close_range((unsigned)fd + 1, ~0u, 0);
+	return fd;
+}
+
+static _Noreturn void child_main(int fd, pid_t parent, fn_probe_fn fn, void *arg, bool keep_stderr)
+{
+	struct fn_report r = {.fd = let_go(fd, keep_stderr)};
 
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	signal(SIGINT, SIG_DFL);
@@ -156,7 +173,7 @@ int fn_probe_bounded(struct fn_facts *f, int64_t deadline_ns, fn_probe_fn fn, vo
 	pid_t parent = getpid(), pid;
 	int fds[2], r;
 
-	*b = (struct fn_bounded){.doing = "starting"};
+	*b = (struct fn_bounded){.doing = "starting", .keep_stderr = b->keep_stderr};
 	if (pipe2(fds, O_CLOEXEC) < 0)
 		return -errno;
 	pid = fork();
@@ -167,7 +184,7 @@ int fn_probe_bounded(struct fn_facts *f, int64_t deadline_ns, fn_probe_fn fn, vo
 		return r;
 	}
 	if (pid == 0)
-		child_main(fds[1], parent, fn, arg);
+		child_main(fds[1], parent, fn, arg, b->keep_stderr);
 	close(fds[1]);
 	r = collect(f, fds[0], deadline_ns, b);
 	close(fds[0]);

@@ -27,6 +27,8 @@ int fn_ms_left(int64_t deadline_ns);
  * says at what. Other -errno: it was not started. *pid: a child that has still to be waited
  * for, when it needs more time to go than the probe may take; else 0. */
 struct fn_bounded {
+	bool keep_stderr; /* set before: the probe starts something that may have to say something
+			   */
 	char doing[64];
 	int pid;
 };

@@ -303,7 +303,7 @@ static void measure(struct fn_report *r, void *arg)
 int fn_probe_events(struct fn_facts *f, const struct fn_probe_events_opts *opts, int64_t timeout_ns)
 {
 	static struct run run;
-	struct fn_bounded b;
+	struct fn_bounded b = {.keep_stderr = opts->remote != NULL};
 	int err;
 
 	run = (struct run){.opts = opts, .timeout_ns = timeout_ns};

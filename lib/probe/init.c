@@ -41,6 +41,12 @@ void fn_probe_flag_name(char name[FN_FACT_NAME_MAX], unsigned bit)
 		snprintf(name, FN_FACT_NAME_MAX, "bit_%u", bit);
 }
 
+void fn_probe_op_name(char name[FN_FACT_NAME_MAX], const struct fn_wire_op *op)
+{
+	memcpy(name, "op_", 3);
+	lower(name + 3, FN_FACT_NAME_MAX - 3, op->name);
+}
+
 void fn_probe_dialect_name(char name[FN_FACT_NAME_MAX], enum fn_dialect dialect)
 {
 	char id[24];

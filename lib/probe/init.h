@@ -30,8 +30,10 @@ void fn_probe_init_unseen(struct fn_facts *f, const char *reason);
 /* A bit that was not offered now, and is taken by the same server where it is. */
 void fn_probe_put_wanted(struct fn_facts *f, unsigned bit, const char *reason, const char *how);
 
-/* The names of the facts for a bit of INIT's flags, and for a dialect's remote fsnotify. */
+/* The names of the facts for a bit of INIT's flags, for an opcode, and for a dialect's remote
+ * fsnotify. */
 void fn_probe_flag_name(char name[FN_FACT_NAME_MAX], unsigned bit);
+void fn_probe_op_name(char name[FN_FACT_NAME_MAX], const struct fn_wire_op *op);
 void fn_probe_dialect_name(char name[FN_FACT_NAME_MAX], enum fn_dialect dialect);
 /* What mainline calls the bit that the dialect uses; NULL: it is free. */
 const char *fn_probe_collision(enum fn_dialect dialect);

@@ -130,7 +130,7 @@ static void put_unseen(struct fn_facts *f, const char *reason)
 int fn_probe_kernel(struct fn_facts *f, int64_t timeout_ns)
 {
 	int64_t deadline_ns = fn_mono_ns() + timeout_ns;
-	struct fn_bounded b;
+	struct fn_bounded b = {0};
 	const struct fn_fact *fuse;
 	char reason[256];
 	int err;

@@ -198,7 +198,7 @@ static void say_reason(char reason[128], const struct fn_facts *f, int err,
 int fn_probe_mount(struct fn_facts *f, const struct fn_probe_mount_opts *opts, int64_t timeout_ns)
 {
 	struct fn_mount *m = calloc(1, sizeof(*m));
-	struct fn_bounded b;
+	struct fn_bounded b = {0};
 	char reason[128];
 	int err;
 

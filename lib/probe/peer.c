@@ -104,11 +104,10 @@ int fn_peer_check_reply(const void *reply, size_t len, uint64_t unique)
 static void put_op(struct fn_facts *f, const struct fn_wire_op *op, enum fn_fact_state state,
 		   const char *value, const char *reason, const char *how)
 {
-	char name[FN_FACT_NAME_MAX] = "op_";
+	char name[FN_FACT_NAME_MAX];
 	struct fn_fact *fact;
 
-	for (size_t i = 0; op->name[i] && i < sizeof(name) - 4; i++)
-		name[3 + i] = (char)tolower((unsigned char)op->name[i]);
+	fn_probe_op_name(name, op);
 	fact = fn_fact_put(f, name, state, &(struct fn_fact_text){value, reason, how});
 	snprintf(fact->group, sizeof(fact->group), "opcodes");
 	fact->rank = OP_RANK + (op->code < 64 ? op->code : 64);

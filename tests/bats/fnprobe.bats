@@ -408,6 +408,20 @@ start_virtiofsd() {
 	wait "$waiting_pid"
 }
 
+@test "mount: a server that took a request and sits on it holds nobody up" {
+	need_root
+	need_fuse
+	need_examples
+	need_command strace
+	start server strace -f -o /dev/null -e inject=writev:delay_enter=2500000:when=3+ \
+		"$EX/passthrough_ll" -f -o source="$T/src" "$T/mnt"
+	wait_for 5 mounted "$T/mnt"
+	local began=${EPOCHREALTIME/./}
+	# also not who reads what it prints: its child cannot be killed before the server answers
+	[ "$(fnprobe mount --passive -t 200ms --json "$T/mnt" 2>&1 | grep -c "no answer in time")" = 1 ]
+	[ $((${EPOCHREALTIME/./} - began)) -lt 2000000 ]
+}
+
 @test "events: a plain directory is exact, a foreign server's mount is silent" {
 	need_root
 	need_fuse

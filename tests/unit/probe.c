@@ -372,7 +372,7 @@ static void die(struct fn_report *r, void *arg)
 static void children_are_bounded(void)
 {
 	struct fn_facts f = {0};
-	struct fn_bounded b;
+	struct fn_bounded b = {0};
 	int64_t start = fn_mono_ns();
 
 	CHECK_INT(fn_probe_bounded(&f, start + 50000000, hang, NULL, &b), -ETIMEDOUT);
