@@ -4,6 +4,8 @@
 #include "trace/fusedump.h"
 #include "trace/reader.h"
 
+#define SEARCH 262144 /* bytes of a doubtful record that are searched */
+
 struct fusedump {
 	bool known_order, swap;
 };
@@ -168,6 +170,72 @@ static int deliver(struct fn_trace *t, const struct record *r, bool swap, struct
 	return FN_TRACE_MSG;
 }
 
+static bool item_ok(const uint8_t *p, size_t n, char dir, bool last, bool swap)
+{
+	uint32_t len = fn_get_u32(p, swap);
+
+	if (!last)
+		return len >= 4 && len <= FUSEDUMP_MAX_META;
+	if (n < FN_WIRE_OUT_HEADER)
+		return len >= FN_WIRE_OUT_HEADER && len <= FN_TRACE_MSG_MAX;
+	return dir == 'R' ? fn_plausible_request(p, n, swap, FN_TRACE_MSG_MAX)
+			  : fn_plausible_answer(p, n, swap, FN_TRACE_MSG_MAX);
+}
+
+/* Is there a chain of records at p? Counts them; half a record at the end is no fault. */
+static int chain(const uint8_t *p, size_t n, bool swap)
+{
+	int records = 0;
+
+	while (n >= 5 && records < 8) {
+		uint32_t count = fn_get_u32(p + 1, swap), len;
+		bool counted = count <= FUSEDUMP_MAX_ITEMS;
+		size_t at = counted ? 5 : 1;
+
+		if ((*p != 'R' && *p != 'W') || !count)
+			return 0;
+		for (uint32_t i = counted ? count : 1; i > 0; i--, at += len) {
+			if (at + 4 > n)
+				return records + 1;
+			if (!item_ok(p + at, n - at, (char)*p, i == 1, swap))
+				return 0;
+			len = fn_get_u32(p + at, swap);
+		}
+		records++;
+		if (at >= n)
+			break;
+		p += at;
+		n -= at;
+	}
+	return records;
+}
+
+/* Few requests are long. */
+static bool absurd(const uint8_t *p, const struct record *r, bool swap)
+{
+	uint32_t op = fn_get_u32(p + r->msg + 4, swap);
+	bool carries = op == 16 || op == 21 || op == 39 || op == 41 || op == 42 || op >= 64;
+
+	return read_dir(p) && r->msg_len > 65536 && !carries;
+}
+
+/* A record that is not followed by another may have a wrong length, which swallows those behind
+ * it: then some of them begin within it. What is not in the buffer yet is not waited for. */
+static bool swallows(const struct fn_trace *t, const struct record *r, bool swap)
+{
+	const uint8_t *p = fn_input_ptr(&t->in);
+	size_t n = fn_input_have(&t->in), end = r->total;
+
+	if (!absurd(p, r, swap) && (n < r->total + 5 || chain(p + r->total, n - r->total, swap)))
+		return false;
+	if (end > r->msg + SEARCH)
+		end = r->msg + SEARCH;
+	for (size_t at = r->msg + FN_WIRE_OUT_HEADER; at < end; at++)
+		if ((p[at] == 'R' || p[at] == 'W') && chain(p + at, n - at, swap) > 2)
+			return true;
+	return false;
+}
+
 static int next(struct fn_trace *t, struct fn_trace_msg *m)
 {
 	struct fusedump *s = t->state;
@@ -181,36 +249,11 @@ static int next(struct fn_trace *t, struct fn_trace_msg *m)
 	got = scan_record(t, s->swap, &r);
 	if (got == SCAN_BAD)
 		return resync(t, s, "no fusedump record");
+	if (got == SCAN_OK && have(t, r.total) && swallows(t, &r, s->swap))
+		return resync(t, s, "record of a wrong length");
 	if (got == SCAN_OK && have(t, r.total))
 		return deliver(t, &r, s->swap, m);
 	return resync(t, s, "record cut short");
-}
-
-/* Is there a chain of records at p? Counts them; half a record at the end is no fault. */
-static int chain(const uint8_t *p, size_t n, bool swap)
-{
-	int records = 0;
-
-	while (n >= 5 && records < 8) {
-		uint32_t count = fn_get_u32(p + 1, swap), len;
-		size_t at = count <= FUSEDUMP_MAX_ITEMS ? 5 : 1;
-
-		if ((*p != 'R' && *p != 'W') || !count)
-			return 0;
-		for (uint32_t i = count <= FUSEDUMP_MAX_ITEMS ? count : 1; i > 0; i--, at += len) {
-			if (at + 4 > n)
-				return records + 1;
-			len = fn_get_u32(p + at, swap);
-			if (len < 4 || len > FN_TRACE_MSG_MAX)
-				return 0;
-		}
-		records++;
-		if (at >= n)
-			break;
-		p += at;
-		n -= at;
-	}
-	return records;
 }
 
 static int detect(const uint8_t *p, size_t n)

@@ -139,6 +139,24 @@ static void fusedump_resync(void)
 	}
 }
 
+/* A length that became too great does not take those behind it along. */
+static void fusedump_swallowed(void)
+{
+	uint8_t msg[128], file[4096];
+	size_t n = 0, one = 0;
+	struct got g;
+
+	for (int i = 0; i < 20; i++) {
+		one = record(file + n, 'R', msg, request(msg, 1, 4, 4, false), 3, false);
+		n += one;
+	}
+	fn_put_u32(file + one - 44, 500, false);
+	read_all(file, n, FN_TRACE_FUSEDUMP, &g);
+	CHECK_INT(g.messages, 19);
+	CHECK_INT(g.bad, 1);
+	CHECK_INT(g.bad_offset, 0);
+}
+
 /* Cut anywhere: what is whole is read, the rest is one fault. */
 static void fusedump_cut(void)
 {
@@ -433,6 +451,7 @@ static void map(void)
 static const struct unit_test tests[] = {
 	{"fusedump, both versions and byte orders", fusedump},
 	{"fusedump goes on after garbage", fusedump_resync},
+	{"fusedump with a length too great", fusedump_swallowed},
 	{"fusedump cut anywhere", fusedump_cut},
 	{"raw messages", raw},
 	{"strace in all its forms", strace_forms},
