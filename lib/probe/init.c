@@ -156,32 +156,6 @@ static void each_dialect(struct fn_facts *f, const struct fn_init_offer *offer, 
 			offer_dialect(f, offer, (enum fn_dialect)d, how);
 }
 
-const struct fn_wire_field *fn_wire_member(enum fn_wire_struct_id id, const char *name)
-{
-	const struct fn_wire_struct *s = &fn_wire_structs[id];
-
-	for (size_t i = 0; i < s->count; i++)
-		if (!strcmp(s->fields[i].name, name))
-			return &s->fields[i];
-	return NULL;
-}
-
-uint64_t fn_wire_member_get(enum fn_wire_struct_id id, const char *name, const void *body,
-			    size_t len)
-{
-	const struct fn_wire_field *m = fn_wire_member(id, name);
-
-	return m && (size_t)m->offset + m->size <= len ? fn_wire_get(m, body, false) : 0;
-}
-
-void fn_wire_member_put(enum fn_wire_struct_id id, const char *name, void *body, uint64_t value)
-{
-	const struct fn_wire_field *m = fn_wire_member(id, name);
-
-	if (m)
-		fn_wire_put(m, body, value, false);
-}
-
 /* flags and flags2; flags2 counts only where INIT_EXT says so. */
 static uint64_t init_flags(enum fn_wire_struct_id id, const void *body, size_t len)
 {

@@ -48,11 +48,4 @@ void fn_init_offer_default(struct fn_init_offer *offer, uint32_t minor, enum fn_
 size_t fn_init_request(unsigned char msg[FN_INIT_REQUEST_MAX], const struct fn_init_offer *offer,
 		       uint64_t unique);
 
-/* A member of a struct of lib/wire's table. */
-const struct fn_wire_field *fn_wire_member(enum fn_wire_struct_id id, const char *name);
-/* Its value, 0 where the body is too short to have it. */
-uint64_t fn_wire_member_get(enum fn_wire_struct_id id, const char *name, const void *body,
-			    size_t len);
-void fn_wire_member_put(enum fn_wire_struct_id id, const char *name, void *body, uint64_t value);
-
 #endif

@@ -18,6 +18,8 @@
 #include "wire/fn1.h"
 
 #define FN_CONTROL_NAME ".fsnotify"
+#define FN_CONTROL_DIR ".fsnotify.d" /* where clients open it, as FN_CONTROL_IN_DIR */
+#define FN_CONTROL_IN_DIR "control"
 #define FN_CONTROL_SIZE (1ull << 40) /* reported, so that reads are never cut short */
 
 struct fn_control;
@@ -25,6 +27,7 @@ struct fn_control;
 struct fn_control_conf {
 	void *ctx;
 	uint64_t nodeid; /* of the file, which the server uses for nothing else */
+	uint64_t dir;    /* of the hidden directory that has it too; 0: none */
 	uid_t owner;     /* of the mount: may INJECT, as root may */
 	/* Write one whole message to the kernel: an answer by the descriptor that its request came
 	 * by (or a copy of it), a notification with fd -1. Any thread. 0 or -errno. */

@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "replay/armed.h"
+#include "server/control_dir.h"
 #include "server/control_impl.h"
 #include "server/server_impl.h"
 
@@ -20,6 +21,7 @@ struct fn_control_mount {
 	struct fn_server *srv;
 	struct fn_control *ctl;
 	struct fn_armed *armed;
+	struct fn_control_dir dir;
 	int store; /* the backing directory, or -1: the mount itself is asked */
 };
 
@@ -191,6 +193,16 @@ static void on_request(void *ctx, const struct fn_request *req)
 	fn_control_request(m->ctl, req->fd, req->in, sizeof(*req->in) + req->arglen);
 }
 
+/* In the hidden directory: the file's name is the control's, the rest the directory's. */
+static void on_dir_request(void *ctx, const struct fn_request *req)
+{
+	struct fn_control_mount *m = ctx;
+
+	if (req->in->nodeid != m->dir.nodeid ||
+	    !fn_control_request(m->ctl, req->fd, req->in, sizeof(*req->in) + req->arglen))
+		fn_control_dir_request(&m->dir, req);
+}
+
 static bool on_interrupt(void *ctx, uint64_t unique)
 {
 	const struct fn_control_mount *m = ctx;
@@ -228,6 +240,8 @@ static const struct fn_reserved_ops control_ops = {
 	.close = on_close,
 };
 
+static const struct fn_reserved_ops dir_ops = {.request = on_dir_request};
+
 static int start(struct fn_control_mount *m)
 {
 	const struct fn_armed_world world = {
@@ -245,6 +259,9 @@ static int start(struct fn_control_mount *m)
 	};
 	int rc = fn_server_reserve(m->srv, FN_CONTROL_NAME, &control_ops, m, &conf.nodeid);
 
+	if (!rc)
+		rc = fn_server_reserve(m->srv, FN_CONTROL_DIR, &dir_ops, m, &conf.dir);
+	m->dir = (struct fn_control_dir){conf.dir, conf.owner};
 	if (!rc)
 		rc = fn_armed_new(&m->armed, &world);
 	if (rc)

@@ -71,22 +71,17 @@ static void on_getattr(struct fn_control *ctl, const struct req *r)
 
 static void on_statx(struct fn_control *ctl, const struct req *r)
 {
-	const struct fn_wire_struct *s = &fn_wire_structs[FN_STRUCT_statx_out];
 	uint8_t out[288] = {0};
-	static const struct {
+	const struct {
 		const char *name;
 		uint64_t value;
-	} set[] = {{"attr_valid", VALID_SECONDS}, {"stat.mask", 0x7ff},
-		   {"stat.blksize", 65536},       {"stat.nlink", 1},
-		   {"stat.mode", S_IFREG | 0666}, {"stat.size", FN_CONTROL_SIZE}};
+	} set[] = {{"attr_valid", VALID_SECONDS},  {"stat.mask", 0x7ff},
+		   {"stat.blksize", 65536},        {"stat.nlink", 1},
+		   {"stat.mode", S_IFREG | 0666},  {"stat.size", FN_CONTROL_SIZE},
+		   {"stat.ino", ctl->conf.nodeid}, {"stat.uid", ctl->conf.owner}};
 
-	for (size_t i = 0; i < s->count; i++) {
-		for (size_t k = 0; k < sizeof(set) / sizeof(set[0]); k++)
-			if (!strcmp(s->fields[i].name, set[k].name))
-				fn_wire_put(&s->fields[i], out, set[k].value, false);
-		if (!strcmp(s->fields[i].name, "stat.ino"))
-			fn_wire_put(&s->fields[i], out, ctl->conf.nodeid, false);
-	}
+	for (size_t i = 0; i < sizeof(set) / sizeof(set[0]); i++)
+		fn_wire_member_put(FN_STRUCT_statx_out, set[i].name, out, set[i].value);
 	reply(ctl, r, 0, out, sizeof(out));
 }
 
@@ -291,12 +286,21 @@ bool fn_control_interrupt(struct fn_control *ctl, uint64_t unique)
 	return found;
 }
 
-/* Of the root's names only LOOKUP comes here: server/reserved.c guards the name. */
-static bool looks_for_us(const struct req *r)
+static bool is_name(const struct req *r, const char *name)
 {
-	return r->in.opcode == FUSE_LOOKUP && r->in.nodeid == FUSE_ROOT_ID &&
-	       r->len >= sizeof(FN_CONTROL_NAME) &&
-	       memcmp(r->body, FN_CONTROL_NAME, sizeof(FN_CONTROL_NAME)) == 0;
+	size_t size = strlen(name) + 1;
+
+	return r->len >= size && memcmp(r->body, name, size) == 0;
+}
+
+/* Of the root's names only LOOKUP comes here: server/reserved.c guards the name. */
+static bool looks_for_us(const struct fn_control *ctl, const struct req *r)
+{
+	if (r->in.opcode != FUSE_LOOKUP)
+		return false;
+	if (ctl->conf.dir && r->in.nodeid == ctl->conf.dir)
+		return is_name(r, FN_CONTROL_IN_DIR);
+	return r->in.nodeid == FUSE_ROOT_ID && is_name(r, FN_CONTROL_NAME);
 }
 
 bool fn_control_request(struct fn_control *ctl, int fd, const void *msg, size_t len)
@@ -312,7 +316,7 @@ bool fn_control_request(struct fn_control *ctl, int fd, const void *msg, size_t 
 		on_node(ctl, &r);
 		return true;
 	}
-	if (looks_for_us(&r)) {
+	if (looks_for_us(ctl, &r)) {
 		on_lookup(ctl, &r);
 		return true;
 	}

@@ -172,7 +172,12 @@ static bool root_request(struct fn_server *srv, int fd, const struct fn_msg *msg
 	return true;
 }
 
-/* A rename onto the file, from any directory. */
+static bool is_reserved(struct fn_server *srv, uint64_t nodeid)
+{
+	return nodeid >= FN_NODE_FILES && nodeid < FN_NODE_FILES + atomic_load(&srv->nreserved);
+}
+
+/* A rename onto the file, or into a directory of ours, from any directory. */
 static bool renames_onto(struct fn_server *srv, int fd, const struct fn_msg *msg)
 {
 	const struct fuse_in_header *in = fn_msg_header(msg);
@@ -184,7 +189,8 @@ static bool renames_onto(struct fn_server *srv, int fd, const struct fn_msg *msg
 		return false;
 	names_fixed(in->opcode, &fixed);
 	newdir = fn_msg_body(msg, fixed);
-	if (!newdir || *newdir != FUSE_ROOT_ID || named(srv, msg, fixed, 1) < 0)
+	if (!newdir || (!is_reserved(srv, *newdir) &&
+			(*newdir != FUSE_ROOT_ID || named(srv, msg, fixed, 1) < 0)))
 		return false;
 	fn_request_reply(&req, -EPERM, NULL, 0);
 	return true;
@@ -210,7 +216,7 @@ bool fn_reserved_request(struct fn_server *srv, int fd, const struct fn_msg *msg
 
 	if (!n || !in)
 		return false;
-	if (in->nodeid >= FN_NODE_FILES && in->nodeid < FN_NODE_FILES + n) {
+	if (is_reserved(srv, in->nodeid)) {
 		hand_over(srv, in->nodeid - FN_NODE_FILES, fd, msg);
 		return true;
 	}

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Files that the library itself shows in the root of a mount, such as the control file. They
- * resolve by name and are in no listing; the server below never hears of them.
+ * Files and directories that the library itself shows in the root of a mount, such as the control
+ * file. They resolve by name and are in no listing; the server below never hears of them.
  *
  * fn_server_reserve() gives a name a node id. From then on request() gets every LOOKUP of the
  * name (nodeid is then the root's) and every request for that node. FORGET is dealt with, and so
  * is everything else that names the file in the root: creating it is EEXIST, removing or renaming
- * it EPERM.
+ * it EPERM, and so is renaming something into such a directory.
  *
  * Each request is to be answered once, at once with fn_request_reply(), or later: by
  * fn_request_keep(), which makes a copy that any thread may answer at any time until the server

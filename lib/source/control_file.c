@@ -12,7 +12,11 @@
 #include <time.h>
 #include <unistd.h>
 
-#define NAME ".fsnotify"
+/* Where it is below the root. What is done to a file is told to who watches its directory, and the
+ * first of these is a directory that nobody watches. */
+static const char *const names[] = {".fsnotify.d/control", ".fsnotify"};
+#define NAMES (sizeof(names) / sizeof(names[0]))
+#define NAME_SIZE 24
 #define FUSE_MAGIC 0x65735546
 
 int64_t fn_control_now_ms(void)
@@ -53,18 +57,25 @@ static char *absolute(const char *path, bool follow)
 	return full;
 }
 
-static bool is_control(const char *path)
+/* Which of the names dir, a path without slash at its end, has; NULL: none. */
+static const char *control_in(const char *dir)
 {
+	char file[PATH_MAX + NAME_SIZE];
 	struct stat st;
 
-	return lstat(path, &st) == 0 && S_ISREG(st.st_mode) && st.st_size == (off_t)1 << 40;
+	for (size_t i = 0; i < NAMES; i++) {
+		snprintf(file, sizeof(file), "%s/%s", dir, names[i]);
+		if (!lstat(file, &st) && S_ISREG(st.st_mode) && st.st_size == (off_t)1 << 40)
+			return names[i];
+	}
+	return NULL;
 }
 
 /* From path upwards to where the control file is, without leaving the file system. The length of
- * that directory's path, or -errno. */
-static ssize_t find_root(const char *path)
+ * that directory's path and the name of the file there, or -errno. */
+static ssize_t find_root(const char *path, const char **name)
 {
-	char dir[PATH_MAX], file[PATH_MAX + sizeof(NAME) + 1];
+	char dir[PATH_MAX];
 	size_t len = strlen(path);
 	struct statfs fs;
 	struct stat first, st;
@@ -78,8 +89,7 @@ static ssize_t find_root(const char *path)
 		if (lstat(dir, &st) || st.st_dev != first.st_dev || statfs(dir, &fs) ||
 		    fs.f_type != FUSE_MAGIC)
 			return -EOPNOTSUPP;
-		snprintf(file, sizeof(file), "%s/" NAME, len > 1 ? dir : "");
-		if (S_ISDIR(st.st_mode) && is_control(file))
+		if (S_ISDIR(st.st_mode) && (*name = control_in(len > 1 ? dir : "")))
 			return (ssize_t)len;
 		while (len > 1 && dir[len - 1] != '/')
 			len--;
@@ -238,12 +248,12 @@ static int choose_way(struct fn_control_file *f)
 	return greet(f, FN1_HELLO_NONBLOCK | FN1_HELLO_SHORT);
 }
 
-static int open_file(struct fn_control_file *f)
+static int open_file(struct fn_control_file *f, const char *name)
 {
-	char file[PATH_MAX + sizeof(NAME) + 1];
+	char file[PATH_MAX + NAME_SIZE];
 	int rc;
 
-	snprintf(file, sizeof(file), "%s/" NAME, strcmp(f->root, "/") ? f->root : "");
+	snprintf(file, sizeof(file), "%s/%s", strcmp(f->root, "/") ? f->root : "", name);
 	f->fd = open(file, O_RDWR | O_DIRECT | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
 	if (f->fd < 0)
 		return errno == ENOENT ? -EOPNOTSUPP : -errno;
@@ -257,6 +267,7 @@ int fn_control_open(struct fn_control_file **out, const char *path, bool follow)
 {
 	struct fn_control_file *f = calloc(1, sizeof(*f));
 	char *full = absolute(path, follow);
+	const char *name = NULL;
 	ssize_t len;
 	int rc;
 
@@ -268,9 +279,9 @@ int fn_control_open(struct fn_control_file **out, const char *path, bool follow)
 	}
 	f->fd = -1;
 	f->path = full;
-	len = find_root(full);
+	len = find_root(full, &name);
 	f->root = len > 0 ? strndup(full, (size_t)len) : NULL;
-	rc = len < 0 ? (int)len : !f->root ? -ENOMEM : open_file(f);
+	rc = len < 0 ? (int)len : !f->root ? -ENOMEM : open_file(f, name);
 	if (rc) {
 		fn_control_close(f);
 		return rc;

@@ -2,6 +2,8 @@
 /* The .def files as tables. */
 #include "wire/wire.h"
 
+#include <string.h>
+
 #define COUNT(a) (sizeof(a) / sizeof((a)[0]))
 enum { SIZE_U8 = 1, SIZE_U16 = 2, SIZE_U32 = 4, SIZE_S32 = 4, SIZE_U64 = 8, SIZE_S64 = 8 };
 
@@ -177,4 +179,30 @@ const struct fn_wire_notify *fn_wire_notify(uint32_t code, enum fn_dialect diale
 const struct fn_wire_attr *fn_wire_attr(uint16_t type)
 {
 	return type && type <= COUNT(attrs) ? &attrs[type - 1] : NULL;
+}
+
+const struct fn_wire_field *fn_wire_member(enum fn_wire_struct_id id, const char *name)
+{
+	const struct fn_wire_struct *s = &fn_wire_structs[id];
+
+	for (size_t i = 0; i < s->count; i++)
+		if (!strcmp(s->fields[i].name, name))
+			return &s->fields[i];
+	return NULL;
+}
+
+uint64_t fn_wire_member_get(enum fn_wire_struct_id id, const char *name, const void *body,
+			    size_t len)
+{
+	const struct fn_wire_field *m = fn_wire_member(id, name);
+
+	return m && (size_t)m->offset + m->size <= len ? fn_wire_get(m, body, false) : 0;
+}
+
+void fn_wire_member_put(enum fn_wire_struct_id id, const char *name, void *body, uint64_t value)
+{
+	const struct fn_wire_field *m = fn_wire_member(id, name);
+
+	if (m)
+		fn_wire_put(m, body, value, false);
 }

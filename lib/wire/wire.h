@@ -305,4 +305,11 @@ static inline const void *fn_msg_next(const void *p, size_t *rest, bool swap)
 	return (const uint8_t *)p + len;
 }
 
+/* A member of a struct by its name, or NULL. */
+const struct fn_wire_field *fn_wire_member(enum fn_wire_struct_id id, const char *name);
+/* Its value, 0 where the body is too short to have it. */
+uint64_t fn_wire_member_get(enum fn_wire_struct_id id, const char *name, const void *body,
+			    size_t len);
+void fn_wire_member_put(enum fn_wire_struct_id id, const char *name, void *body, uint64_t value);
+
 #endif

@@ -48,6 +48,37 @@ saw() { grep -qF -- "$2" "$T/$1.out"; }
 	[ ! -e "$T/b/.fsnotify" ]
 }
 
+@test "the hidden directory that has it too: not listed, empty, and stays" {
+	mount_it
+	run -0 stat -c '%F %a %i' "$T/m/.fsnotify.d" "$T/m/.fsnotify.d/control" "$T/m/.fsnotify"
+	echo "$output"
+	[[ ${lines[0]} == "directory 555 "* && ${lines[1]} == "regular file 666 "* && ${lines[1]} == "${lines[2]}" ]]
+	run -0 ls -A "$T/m/.fsnotify.d"
+	[ -z "$output" ]
+	[ ! -e "$T/m/.fsnotify.d/other" ]
+	run -1 touch "$T/m/.fsnotify.d/other"
+	run -1 mkdir "$T/m/.fsnotify.d/other"
+	run -1 mv "$T/m/dir" "$T/m/.fsnotify.d/other"
+	run -1 rm "$T/m/.fsnotify.d/control"
+	run -1 rmdir "$T/m/.fsnotify.d"
+	run -1 mkdir "$T/m/.fsnotify.d"
+	run -1 ln "$T/m/.fsnotify.d/control" "$T/m/link"
+	run -1 mv "$T/m/.fsnotify.d" "$T/m/moved"
+	[ -d "$T/m/dir" ] && [ ! -e "$T/b/.fsnotify.d" ]
+}
+
+@test "clients make no noise for who watches the root" {
+	mount_it
+	start noise inotifywait -m --format '%e %f' "$T/m"
+	wait_for 10 grep -q established "$T/noise.err"
+	watch one "$T/m"
+	touch "$T/b/new"
+	wait_for 10 saw one new
+	wait_for 10 grep -q 'CREATE new' "$T/noise.out"
+	run -0 grep -c fsnotify <(out noise; echo .fsnotify)
+	[ "$output" = 1 ]
+}
+
 @test "--no-control shows none" {
 	start mount fnmount -f --no-control "$T/b" "$T/m"
 	wait_for 10 test -d "$T/m/dir"
