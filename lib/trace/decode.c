@@ -248,6 +248,15 @@ static void name_data(struct fn_decoder *d, uint8_t id)
 	data(d, "value");
 }
 
+static void tail_data(struct fn_decoder *d, uint8_t id)
+{
+	if (id == FN_STRUCT_write_in || id == FN_STRUCT_notify_store_out ||
+	    id == FN_STRUCT_notify_retrieve_in)
+		sized_data(d, id, "size");
+	else if (left(d) || d->cut || id == FN_STRUCT_none)
+		data(d, "data");
+}
+
 void fn_decode_tail(struct fn_decoder *d, uint8_t tail, uint8_t id)
 {
 	switch ((enum fn_wire_tail)tail) {
@@ -272,11 +281,7 @@ void fn_decode_tail(struct fn_decoder *d, uint8_t tail, uint8_t id)
 		text(d);
 		break;
 	case FN_TAIL_DATA:
-		if (id == FN_STRUCT_write_in || id == FN_STRUCT_notify_store_out ||
-		    id == FN_STRUCT_notify_retrieve_in)
-			sized_data(d, id, "size");
-		else if (left(d) || d->cut || id == FN_STRUCT_none)
-			data(d, "data");
+		tail_data(d, id);
 		break;
 	case FN_TAIL_FORGETS:
 		structs(d, "forgets", FN_STRUCT_forget_one);

@@ -143,11 +143,37 @@ static void add_path(struct format_printer *p, const struct fn_seen *seen)
 		fn_escape(p->p.out, p->p.scratch.data, p->p.scratch.len);
 }
 
+/* Parts that are a number; of a reply some are its request's. */
+static uint64_t number_of(enum part_kind kind, const struct fn_trace_msg *m,
+			  const struct fn_request *r)
+{
+	bool request = m->kind == FN_MSG_REQUEST;
+
+	switch (kind) {
+	case PART_CONN:
+		return m->conn;
+	case PART_TID:
+		return (uint32_t)m->tid;
+	case PART_UNIQUE:
+		return m->unique & ~FN_WIRE_RESEND;
+	case PART_OPCODE:
+		return request ? m->opcode : r ? r->opcode : 0;
+	case PART_LEN:
+		return m->len;
+	case PART_UID:
+		return request ? m->uid : r ? r->uid : 0;
+	case PART_GID:
+		return request ? m->gid : r ? r->gid : 0;
+	case PART_PID:
+		return request ? m->pid : r ? r->pid : 0;
+	default:
+		return m->offset;
+	}
+}
+
 static void add_part(struct format_printer *p, const struct part *part, const struct fn_seen *seen)
 {
 	const struct fn_trace_msg *m = seen->msg;
-	const struct fn_request *r = seen->req;
-	bool request = m->kind == FN_MSG_REQUEST;
 	struct fn_buf *b = p->p.out;
 	char room[24];
 	uint64_t v;
@@ -189,35 +215,11 @@ static void add_part(struct format_printer *p, const struct part *part, const st
 		if (fn_seen_node(seen, &v))
 			fn_buf_u64(b, v);
 		break;
-	case PART_CONN:
-		fn_buf_u64(b, m->conn);
-		break;
-	case PART_TID:
-		fn_buf_i64(b, m->tid);
-		break;
-	case PART_UNIQUE:
-		fn_buf_u64(b, m->unique & ~FN_WIRE_RESEND);
-		break;
-	case PART_OPCODE:
-		fn_buf_u64(b, request ? m->opcode : r ? r->opcode : 0);
-		break;
-	case PART_LEN:
-		fn_buf_u64(b, m->len);
-		break;
-	case PART_UID:
-		fn_buf_u64(b, request ? m->uid : r ? r->uid : 0);
-		break;
-	case PART_GID:
-		fn_buf_u64(b, request ? m->gid : r ? r->gid : 0);
-		break;
-	case PART_PID:
-		fn_buf_u64(b, request ? m->pid : r ? r->pid : 0);
-		break;
 	case PART_ERROR:
-		fn_buf_i64(b, request ? 0 : m->error);
+		fn_buf_i64(b, m->kind == FN_MSG_REQUEST ? 0 : m->error);
 		break;
-	case PART_OFFSET:
-		fn_buf_u64(b, m->offset);
+	default:
+		fn_buf_u64(b, number_of(part->kind, m, seen->req));
 		break;
 	}
 }

@@ -4,6 +4,7 @@
 #include <errno.h>
 
 #include "trace/unescape.h"
+#include "trace/values.h"
 
 #define NS_PER_S INT64_C(1000000000)
 #define PID_LIMIT 4194304 /* a larger number alone is a date */
@@ -290,17 +291,6 @@ void fn_strace_clip(struct fn_strace_data *data, size_t result)
 		data->len = result;
 }
 
-static int errno_named(const char *p, size_t len)
-{
-	for (int e = 1; e < 134; e++) {
-		const char *name = strerrorname_np(e);
-
-		if (name && strlen(name) == len && !memcmp(name, p, len))
-			return e;
-	}
-	return EIO;
-}
-
 bool fn_strace_result(struct fn_cursor *c, int64_t *result, int *error)
 {
 	const char *name;
@@ -320,7 +310,9 @@ bool fn_strace_result(struct fn_cursor *c, int64_t *result, int *error)
 	name = c->p;
 	while (c->p < c->end && *c->p >= '0' && *c->p <= 'Z')
 		c->p++;
-	*error = errno_named(name, (size_t)(c->p - name));
+	*error = fn_errno_number(name, (size_t)(c->p - name));
+	if (!*error)
+		*error = EIO;
 	return true;
 }
 
