@@ -17,7 +17,8 @@
 #include <unistd.h>
 
 #define READ_SIZE (256u * 1024)
-#define AHEAD_MAX (8u * 1024 * 1024)
+#define AHEAD_MAX (16u * 1024 * 1024)
+#define AHEAD_EVERY 256 /* records */
 #define DEFAULT_PATHS 65536u
 
 static int fan_fd(const struct fn_source *src)
@@ -83,13 +84,27 @@ static int refill(struct fan_source *s)
 	return rc;
 }
 
+/* The kernel's queue is short (fs.fanotify.max_queued_events) and what it cannot take is lost:
+ * while there is much to do here, empty it into the buffer every now and then. */
+static int keep_up(struct fan_source *s, unsigned done)
+{
+	int rc = done % AHEAD_EVERY ? 0 : fan_read_ahead(s);
+
+	if (rc > 0)
+		fan_learn(s);
+	return rc < 0 && rc != -ENOMEM ? rc : 0;
+}
+
 static int records(struct fan_source *s)
 {
 	struct fn_fan_record rec;
 	int rc = 0;
 
 	fan_learn(s);
-	while (rc == 0 && s->pos < s->len) {
+	for (unsigned done = 1; rc == 0 && s->pos < s->len; done++) {
+		rc = keep_up(s, done);
+		if (rc < 0)
+			break;
 		rc = fn_fan_parse(s->buf + s->pos, s->len - s->pos, &rec);
 		if (rc < 0) {
 			s->pos = s->len;

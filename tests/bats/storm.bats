@@ -13,7 +13,11 @@ setup() {
 teardown() { cleanup; }
 
 @test "a storm arrives whole, in order, paired, and readers see no error" {
-	fnmount b m
-	stormcheck b m 1000 17
+	start fnmount fnmount -f --stats b m
+	wait_for 5 mounted "$PWD/m"
+	run stormcheck b m 1000 17
 	umount m
+	wait "$fnmount_pid"
+	echo "$output" "$(err fnmount)"
+	[ "$status" -eq 0 ]
 }
