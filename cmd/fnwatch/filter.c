@@ -181,7 +181,7 @@ bool writers_any(const struct writers *w)
 	return w->ncomms || w->npids;
 }
 
-bool writers_has(const struct writers *w, int32_t pid, const char comm[16])
+bool writers_has(const struct writers *w, int32_t pid, const char *comm)
 {
 	for (size_t i = 0; pid && i < w->npids; i++)
 		if (w->pids[i] == pid)

@@ -48,6 +48,6 @@ struct writers {
 int writers_add(struct writers *w, const char *text); /* 0 or -1 when out of memory */
 void writers_free(struct writers *w);
 bool writers_any(const struct writers *w);
-bool writers_has(const struct writers *w, int32_t pid, const char comm[16]);
+bool writers_has(const struct writers *w, int32_t pid, const char *comm);
 
 #endif

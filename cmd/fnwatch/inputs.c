@@ -232,6 +232,11 @@ int inputs_open(struct watch *w)
 		r = check_root(w, w->opts.roots[i]);
 	if (!r)
 		r = open_by_kind(w, groups);
+	for (size_t i = 0; !r && i < w->ninputs && writers_any(&w->opts.writers); i++)
+		if (!strcmp(fn_source_name(w->inputs[i].src), "inotify"))
+			r = fn_fail(FN_EXIT_UNSUPPORTED,
+				    "--exclude-writer: fanotify cannot watch here, and inotify "
+				    "does not tell who made a change");
 	free(groups);
 	return r;
 }
