@@ -71,6 +71,7 @@ BENCH_SRC := $(sort $(wildcard tests/bench/*.c))
 BENCH     := $(BENCH_SRC:tests/bench/%.c=$(BUILD)/tests/bench/%)
 
 .DELETE_ON_ERROR:
+.SECONDARY:
 .SECONDEXPANSION:
 .PHONY: all lib man completions install uninstall clean deps demo check check-fast check-san check-tsan \
 	check-build check-guests check-programs bench lint format dist static tests-build fuzz-build

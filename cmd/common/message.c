@@ -10,7 +10,8 @@
 const char *fn_program = "fnutils";
 static volatile sig_atomic_t caught;
 
-__attribute__((format(printf, 1, 0))) static void say(const char *fmt, va_list ap)
+__attribute__((format(printf, 1, 0))) static void __attribute__((format(printf, 1, 0)))
+say(const char *fmt, va_list ap)
 {
 	fprintf(stderr, "%s: ", fn_program);
 	vfprintf(stderr, fmt, ap);

@@ -4,7 +4,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/fuse.h>
-#include <math.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -82,7 +81,7 @@ void reply_new_entry(fuse_req_t req, struct inode *dir, const char *name)
 static void raw_time(double t, uint64_t *sec, uint32_t *nsec)
 {
 	*sec = (uint64_t)t;
-	*nsec = (uint32_t)((t - floor(t)) * 1e9);
+	*nsec = (uint32_t)((t - (double)(uint64_t)t) * 1e9);
 }
 
 static void raw_attr(const struct stat *st, struct fuse_attr *a)

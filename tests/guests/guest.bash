@@ -139,3 +139,23 @@ guests_cleanup() {
 		[ ! -e "$g/in" ] || guest_stop "$(basename "$g")"
 	done
 }
+
+# Host underlay: fnmount of $SRC on $EXPORT, and guests that share $EXPORT.
+underlay_start() {
+	export GUESTS=$BATS_FILE_TMPDIR/guests SRC=$BATS_FILE_TMPDIR/src EXPORT=$BATS_FILE_TMPDIR/export
+	local g
+	mkdir -p "$GUESTS" "$SRC" "$EXPORT"
+	guest_need
+	fnmount -f "$SRC" "$EXPORT" >"$GUESTS/fnmount.log" 2>&1 3>&- &
+	echo $! >"$GUESTS/fnmount.pid"
+	wait_for 5 mounted "$EXPORT"
+	for g; do
+		guest_start "$g" "$EXPORT"
+	done
+}
+
+underlay_stop() {
+	guests_cleanup
+	umount -l "$EXPORT" 2>/dev/null || :
+	guest_kill "$(<"$GUESTS/fnmount.pid")"
+}

@@ -7,22 +7,13 @@ load ../bats/helpers
 load guest
 
 setup_file() {
-	export GUESTS=$BATS_FILE_TMPDIR/guests SRC=$BATS_FILE_TMPDIR/src EXPORT=$BATS_FILE_TMPDIR/export
-	mkdir -p "$GUESTS" "$SRC/dir" "$EXPORT"
-	guest_need
+	underlay_start a b
 	echo fixed >"$SRC/f1"
-	mkdir "$SRC/f2"
-	fnmount -f "$SRC" "$EXPORT" >"$GUESTS/fnmount.log" 2>&1 3>&- &
-	echo $! >"$GUESTS/fnmount.pid"
-	wait_for 5 mounted "$EXPORT"
-	guest_start a "$EXPORT"
-	guest_start b "$EXPORT"
+	mkdir "$SRC/dir" "$SRC/f2"
 }
 
 teardown_file() {
-	guests_cleanup
-	umount -l "$EXPORT" 2>/dev/null || :
-	guest_kill "$(<"$GUESTS/fnmount.pid")"
+	underlay_stop
 }
 
 # follow GUEST OPTION…: fnsend --follow, and an unmodified watcher of the share.

@@ -6,21 +6,13 @@ load ../bats/helpers
 load guest
 
 setup_file() {
-	export GUESTS=$BATS_FILE_TMPDIR/guests SRC=$BATS_FILE_TMPDIR/src EXPORT=$BATS_FILE_TMPDIR/export
-	mkdir -p "$GUESTS" "$SRC" "$EXPORT"
-	guest_need
+	underlay_start g
 	echo old >"$SRC/file"
 	mkdir "$SRC/dir"
-	fnmount -f "$SRC" "$EXPORT" >"$GUESTS/fnmount.log" 2>&1 3>&- &
-	echo $! >"$GUESTS/fnmount.pid"
-	wait_for 5 mounted "$EXPORT"
-	guest_start g "$EXPORT"
 }
 
 teardown_file() {
-	guests_cleanup
-	umount -l "$EXPORT" 2>/dev/null || :
-	guest_kill "$(<"$GUESTS/fnmount.pid")"
+	underlay_stop
 }
 
 # watch NAME OPTION…: fnwatch --json on the share, in the background of the guest.
