@@ -52,7 +52,7 @@ struct config {
 	struct fn_session_opts session;
 	struct fn_print_opts print;
 	struct filter *filter;
-	const char *mount, *write, *pcapng;
+	char *mount, *write, *pcapng;
 	char **command; /* after "--" */
 	pid_t pid;
 	enum via via;

@@ -120,6 +120,14 @@ static int set_pid(struct config *c, const char *value)
 }
 
 /* The options that take an argument. The text outlives the parsing only where it is copied. */
+/* The last of several counts. */
+static int keep(char **to, const char *value)
+{
+	free(*to);
+	*to = strdup(value);
+	return *to ? 0 : fn_fail(FN_EXIT_FAIL, "out of memory");
+}
+
 static int set_value(int id, struct config *c, const char *value)
 {
 	switch (id) {
@@ -136,17 +144,13 @@ static int set_value(int id, struct config *c, const char *value)
 	case OPT_FILTER:
 		return filter_add(&c->filter, value);
 	case OPT_MOUNT:
-		c->mount = strdup(value);
-		return 0;
+		return keep(&c->mount, value);
 	case OPT_WRITE:
-		c->write = strdup(value);
-		return 0;
+		return keep(&c->write, value);
 	case OPT_PCAPNG:
-		c->pcapng = strdup(value);
-		return 0;
+		return keep(&c->pcapng, value);
 	case OPT_FORMAT:
-		c->print.format = strdup(value);
-		return 0;
+		return keep(&c->print.format, value);
 	default:
 		return set_limit(id, c, value);
 	}
@@ -233,6 +237,15 @@ static int check_operands(const struct config *c, char **operands)
 	return 0;
 }
 
+static void free_config(struct config *c)
+{
+	filter_free(c->filter);
+	free(c->mount);
+	free(c->write);
+	free(c->pcapng);
+	free(c->print.format);
+}
+
 /* What follows "--" is a command: popt would not tell it from a file. */
 static char **split_command(int *argc, char **argv)
 {
@@ -252,14 +265,16 @@ int main(int argc, char **argv)
 	int status;
 
 	c.command = split_command(&argc, argv);
-	if (fn_options_parse(&fndump_command, argc, argv, set_option, &c, &operands, &status) < 0)
+	if (fn_options_parse(&fndump_command, argc, argv, set_option, &c, &operands, &status) < 0) {
+		free_config(&c);
 		return status;
+	}
 	status = check_operands(&c, operands);
 	if (!status && c.dissector)
 		status = print_dissector();
 	else if (!status)
 		status = fndump_run(&c, operands[0] ? operands[0] : "-");
-	filter_free(c.filter);
+	free_config(&c);
 	fn_operands_free(operands);
 	return status;
 }

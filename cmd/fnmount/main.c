@@ -283,7 +283,7 @@ static int serve(struct fnmount *m)
 		r = r < 0 ? fn_fail(FN_EXIT_FAIL, "%s: %s", m->mountpoint, strerror(-r)) : 0;
 	}
 	fn_server_detach(m->server);
-	locks_stop(m);
+	locks_stop(m); /* waiters answer while there is a session to answer to */
 	fuse_remove_signal_handlers(m->session);
 	fuse_session_unmount(m->session);
 	return r;
@@ -297,11 +297,13 @@ static int run(struct fnmount *m)
 		r = new_session(m);
 	if (!r)
 		r = events_open(m);
-	if (r)
-		return r;
-	set_timeouts(m);
-	r = serve(m);
-	fuse_session_destroy(m->session);
+	if (!r) {
+		set_timeouts(m);
+		r = serve(m);
+	}
+	locks_stop(m);
+	if (m->session)
+		fuse_session_destroy(m->session);
 	m->session = NULL;
 	table_free(&m->inodes);
 	return r;

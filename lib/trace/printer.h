@@ -19,7 +19,7 @@ struct fn_print_opts {
 	bool tree, hex, pair;
 	bool conn;         /* say which connection */
 	size_t string_max; /* bytes shown of data and of strings */
-	const char *format;
+	char *format;
 };
 
 struct fn_printer;

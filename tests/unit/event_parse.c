@@ -220,6 +220,8 @@ static void detection(void)
 		  "this looks like inotifywait's output (--input inotifywait)");
 	CHECK_INT(parse(FN_INPUT_MASK, "{\"mask\":2}"), -EINVAL);
 	CHECK_STR(fn_parser_error(parser), "this looks like JSON (--input json)");
+	fn_parser_free(parser);
+	parser = NULL;
 }
 
 static uint64_t rnd_state = 88172645463325252u;
