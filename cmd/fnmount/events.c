@@ -50,16 +50,25 @@ static bool is_kind(const char *name)
 	return false;
 }
 
+static bool wanted(void *arg, const struct fn_object *dir, const struct fn_object *old_dir)
+{
+	struct fnmount *m = arg;
+
+	return fn_server_wants(m->server, dir, old_dir);
+}
+
 static int open_kind(struct fnmount *m, const char *kind)
 {
 	const char *root = m->backing;
 	const struct fn_source_opts opts = {
 		.mask = FN_CHANGE_EVENTS,
 		.flags = FN_SOURCE_RECURSIVE | FN_SOURCE_WHOLE_FS | FN_SOURCE_NO_SELF |
-			 FN_SOURCE_MODE | FN_SOURCE_COMM |
+			 FN_SOURCE_MODE | FN_SOURCE_MODE_NEW | FN_SOURCE_COMM |
 			 (m->own_mount >= 0 ? FN_SOURCE_QUIET_MOUNT : 0),
 		.roots = &root,
 		.nroots = 1,
+		.wanted = wanted,
+		.wanted_arg = m,
 		.quiet_mount = m->own_mount,
 	};
 

@@ -470,6 +470,18 @@ bool fn_nodes_held(struct fn_nodes *t, uint64_t nodeid)
 	return held;
 }
 
+bool fn_nodes_seen(struct fn_nodes *t, uint64_t nodeid)
+{
+	struct node *n;
+	bool seen;
+
+	pthread_mutex_lock(&t->lock);
+	n = find(t, nodeid);
+	seen = !n || n == &t->root || n->flags & FN_NODE_SEEN;
+	pthread_mutex_unlock(&t->lock);
+	return seen;
+}
+
 static int copy_entry(const struct node *n, struct fn_entry *entry)
 {
 	if (!n || !n->nlookup)

@@ -37,6 +37,7 @@ static inline bool fn_node_made_up(uint64_t id)
 enum fn_node_flags {
 	FN_NODE_OPENED = 1 << 0,    /* was opened since the kernel holds it: it may cache data */
 	FN_NODE_ANNOUNCED = 1 << 1, /* its name came with a native event */
+	FN_NODE_SEEN = 1 << 2,      /* somebody other than the replay thread looked it up */
 };
 
 /* What a name is, as last seen. nodeid 0: not known. */
@@ -84,6 +85,8 @@ uint64_t fn_nodes_generation(struct fn_nodes *t, uint64_t nodeid, uint64_t gener
 
 /* True if the kernel holds it. The root always is. */
 bool fn_nodes_held(struct fn_nodes *t, uint64_t nodeid);
+/* False if the kernel holds it for the replay thread alone, so that nobody can be watching it. */
+bool fn_nodes_seen(struct fn_nodes *t, uint64_t nodeid);
 /* 0 or -ENOENT. */
 int fn_nodes_get(struct fn_nodes *t, uint64_t nodeid, struct fn_entry *entry);
 int fn_nodes_child(struct fn_nodes *t, uint64_t parent, const char *name, size_t len,

@@ -16,6 +16,11 @@ static int push(const struct fn_event *ev, void *arg)
 	return 0;
 }
 
+static bool wanted(void *arg, const struct fn_object *dir, const struct fn_object *old_dir)
+{
+	return fn_server_wants(arg, dir, old_dir);
+}
+
 static void *run(void *arg)
 {
 	struct fn_follow *f = arg;
@@ -77,9 +82,11 @@ int fn_server_follow_backing(struct fn_server *srv, const char *backing)
 	struct fn_source_opts opts = {
 		.mask = srv->mask,
 		.flags = FN_SOURCE_RECURSIVE | FN_SOURCE_WHOLE_FS | FN_SOURCE_NO_SELF |
-			 FN_SOURCE_MODE | FN_SOURCE_COMM,
+			 FN_SOURCE_MODE | FN_SOURCE_MODE_NEW | FN_SOURCE_COMM,
 		.roots = &backing,
 		.nroots = 1,
+		.wanted = wanted,
+		.wanted_arg = srv,
 	};
 	struct fn_source *src;
 	int bad, res = fn_source_local(&src, &opts, &bad);

@@ -240,6 +240,7 @@ bool fn_io_request(struct fn_server *srv, int fd, struct fn_msg *msg)
 	const struct fuse_in_header *in = fn_msg_header(msg);
 	struct fn_reply reply;
 	struct fn_armed_fx fx = {0};
+	bool replay;
 
 	if (!in)
 		return true;
@@ -256,7 +257,8 @@ bool fn_io_request(struct fn_server *srv, int fd, struct fn_msg *msg)
 		return false;
 	if (in->opcode == FUSE_LOOKUP && in->nodeid == FUSE_ROOT_ID && secret_lookup(srv, fd, msg))
 		return false;
-	if (is_replay(srv, in)) {
+	replay = is_replay(srv, in);
+	if (replay) {
 		if (!replay_request(srv, fd, msg))
 			return false;
 		armed_request(srv, fd, msg, true, &fx);
@@ -268,6 +270,8 @@ bool fn_io_request(struct fn_server *srv, int fd, struct fn_msg *msg)
 		fn_local_request(srv, msg);
 	}
 	fn_track_request(srv, msg);
+	if (replay)
+		fn_track_replay(srv, in->unique);
 	if (fx.brief || fx.opened)
 		fn_track_change(srv, in->unique, fx.brief, fx.opened);
 	return true;

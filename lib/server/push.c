@@ -5,6 +5,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "server/control.h"
 #include "server/server_impl.h"
 
 /* The node of an object: 0, or -ENOENT when the kernel holds none. Neither: -EAGAIN. */
@@ -59,7 +60,7 @@ static int find_place(struct fn_server *srv, const struct fn_object *parent,
 		split(path, &dir, base);
 		res = fn_nodes_resolve(srv->nodes, dir.data, dir.len, nodeid);
 	}
-	if (!res && fn_node_reserved(*nodeid))
+	if (!res && (fn_node_reserved(*nodeid) || !fn_nodes_seen(srv->nodes, *nodeid)))
 		return -ENOENT;
 	return res;
 }
@@ -134,6 +135,31 @@ int fn_push_resolve(void *ctx, const struct fn_event *ev, struct fn_item *item)
 	item->name = name.data;
 	item->name_len = (uint8_t)name.len;
 	return res;
+}
+
+static bool may_be_watched(struct fn_server *srv, const struct fn_object *dir)
+{
+	uint64_t nodeid;
+	int res = find_object(srv, dir, &nodeid);
+
+	return res == -EAGAIN || (!res && fn_nodes_seen(srv->nodes, nodeid));
+}
+
+bool fn_server_wants(struct fn_server *srv, const struct fn_object *dir,
+		     const struct fn_object *old_dir)
+{
+	struct fn_control *ctl = atomic_load_explicit(&srv->control, memory_order_acquire);
+
+	if (srv->paths_only || (ctl && fn_control_wanted(ctl)))
+		return true;
+	if ((dir->has && may_be_watched(srv, dir)) ||
+	    (old_dir->has && may_be_watched(srv, old_dir)))
+		return true;
+	if (!dir->has && !old_dir->has)
+		return true;
+	atomic_fetch_add_explicit(&srv->pushed, 1, memory_order_relaxed);
+	atomic_fetch_add_explicit(&srv->unheld, 1, memory_order_relaxed);
+	return false;
 }
 
 static bool names_ok(const struct fn_event *ev)

@@ -95,6 +95,8 @@ void fn_track_request(struct fn_server *srv, const struct fn_msg *msg);
 /* The reply to this request has an entry. brief: which the kernel must not keep; opened: and the
  * kernel is to be told that the file was opened, too. */
 void fn_track_change(struct fn_server *srv, uint64_t unique, bool brief, bool opened);
+/* The request is the replay thread's: a directory in its reply is not seen by anybody yet. */
+void fn_track_replay(struct fn_server *srv, uint64_t unique);
 void fn_track_drop(struct fn_server *srv, uint64_t unique);
 void fn_track_reply(struct fn_server *srv, uint64_t unique, const struct iovec *iov, int count,
 		    struct fn_tracked *res);

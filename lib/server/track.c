@@ -19,7 +19,7 @@ struct fn_pend {
 	uint64_t unique, nodeid, newdir;
 	uint32_t opcode, flags;
 	uint8_t len, new_len;
-	bool brief, opened;
+	bool brief, opened, replay;
 	char names[]; /* name, new name */
 };
 
@@ -161,6 +161,18 @@ void fn_track_change(struct fn_server *srv, uint64_t unique, bool brief, bool op
 	pthread_mutex_unlock(&srv->track.lock);
 }
 
+void fn_track_replay(struct fn_server *srv, uint64_t unique)
+{
+	struct fn_pend *p;
+
+	pthread_mutex_lock(&srv->track.lock);
+	for (p = *slot_of(&srv->track, unique); p && p->unique != unique; p = p->next)
+		;
+	if (p)
+		p->replay = true;
+	pthread_mutex_unlock(&srv->track.lock);
+}
+
 void fn_track_drop(struct fn_server *srv, uint64_t unique)
 {
 	free(take(srv, unique));
@@ -209,21 +221,27 @@ static void entry_reply(struct fn_server *srv, const struct fn_pend *p, const st
 	unsigned flags = p->opcode == FUSE_LOOKUP ? 0 : FN_NODE_ANNOUNCED;
 	struct fuse_entry_out e;
 	uint64_t generation;
+	bool brief = p->brief;
 
 	if (!fn_iov_read(iov, count, sizeof(struct fuse_out_header), &e, sizeof(e)))
 		return;
 	generation = e.generation;
 	if (p->opcode == FUSE_CREATE || p->opcode == OP_TMPFILE)
 		flags |= FN_NODE_OPENED;
+	if (!p->replay || !S_ISDIR(e.attr.mode))
+		flags |= FN_NODE_SEEN;
 	fn_nodes_entry(srv->nodes, p->nodeid, p->len ? p->names : NULL, p->len, &e, flags);
+	/* Whoever wants to watch this directory has to look it up first: until then what happens
+	 * in it concerns nobody. */
+	brief |= p->replay && !fn_nodes_seen(srv->nodes, e.nodeid);
 	res->counted = e.nodeid;
 	if (p->opened) {
 		opened_reply(srv, p->unique, &e, res);
 		return;
 	}
-	if (generation == e.generation && !p->brief)
+	if (generation == e.generation && !brief)
 		return;
-	if (p->brief)
+	if (brief)
 		e.entry_valid = e.entry_valid_nsec = 0;
 	res->fixed = flatten(iov, count, &res->fixed_len);
 	if (res->fixed)
@@ -251,7 +269,8 @@ static void walk_direntplus(struct fn_server *srv, uint64_t parent, char *buf, s
 		if (!d.dirent.namelen || d.dirent.namelen > 255 || head + d.dirent.namelen > len)
 			break;
 		if (!is_dot(name, d.dirent.namelen))
-			fn_nodes_entry(srv->nodes, parent, name, d.dirent.namelen, &d.entry_out, 0);
+			fn_nodes_entry(srv->nodes, parent, name, d.dirent.namelen, &d.entry_out,
+				       FN_NODE_SEEN);
 		if (write)
 			memcpy(buf, &d.entry_out, sizeof(d.entry_out));
 		if (size >= len)

@@ -219,6 +219,8 @@ static int new_source(struct fan_source **src, const struct fn_source_opts *opts
 	s->want = opts->mask;
 	s->prune = opts->prune;
 	s->prune_arg = opts->prune_arg;
+	s->wanted = opts->wanted;
+	s->wanted_arg = opts->wanted_arg;
 	s->cap = READ_SIZE;
 	s->buf = malloc(s->cap);
 	s->roots = calloc(opts->nroots, sizeof(*s->roots));

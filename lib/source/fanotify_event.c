@@ -72,6 +72,8 @@ static void fill_mode(struct fan_source *s, struct fn_event *ev)
 
 	if (!(s->flags & FN_SOURCE_MODE) || !ev->path.data || (ev->mask & FN_DELETE))
 		return;
+	if (s->flags & FN_SOURCE_MODE_NEW && !(ev->mask & (FN_CREATE | FN_RENAME)))
+		return;
 	path = strndup(ev->path.data, ev->path.len);
 	if (path && fstatat(fan_root_fd(s, ev->root), path, &st,
 			    AT_SYMLINK_NOFOLLOW | AT_EMPTY_PATH | AT_NO_AUTOMOUNT) == 0)
@@ -320,6 +322,20 @@ static int overflow(struct fan_source *s)
 	return rc;
 }
 
+/* Told from the handles alone. Directories that come, go and move change the places of others. */
+static bool nobody_asks(struct fan_source *s, const struct fn_fan_record *rec)
+{
+	struct fn_object dir, old_dir;
+
+	if (!s->wanted || s->seen.count || !(rec->dir.present || rec->old_dir.present))
+		return false;
+	if (rec->mask & FN_Q_OVERFLOW || (rec->mask & FN_ISDIR && rec->mask & FN_DIRENT_EVENTS))
+		return false;
+	fn_fan_object(&dir, &rec->dir);
+	fn_fan_object(&old_dir, &rec->old_dir);
+	return !s->wanted(s->wanted_arg, &dir, &old_dir);
+}
+
 int fan_record(struct fan_source *s, const struct fn_fan_record *rec)
 {
 	struct sides w = {.root = -1, .old_root = -1};
@@ -327,6 +343,10 @@ int fan_record(struct fan_source *s, const struct fn_fan_record *rec)
 
 	if (rec->mask & FN_Q_OVERFLOW)
 		return overflow(s);
+	if (!wanted_bits(s, rec) && !(rec->mask & FN_ISDIR) && !s->seen.count)
+		return 0;
+	if (nobody_asks(s, rec))
+		return 0;
 	fn_fan_object(&w.object, &rec->object);
 	w.old_in = place(s, &rec->old_dir, &w.old_dir, &s->old_path, &w.old_path, &w.old_root);
 	w.in = place(s, &rec->dir, &w.dir, &s->path, &w.path, &w.root);

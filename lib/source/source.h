@@ -18,6 +18,7 @@ enum fn_source_flags {
 		1 << 2,          /* drop what this process did (fanotify: pid; inotify: ledger) */
 	FN_SOURCE_COMM = 1 << 3, /* look up the command name of the pid */
 	FN_SOURCE_MODE = 1 << 4, /* look up st_mode of the object */
+	FN_SOURCE_MODE_NEW = 1 << 7,    /* with MODE: only of what was created or renamed */
 	FN_SOURCE_QUIET_MOUNT = 1 << 6, /* fanotify: nothing of what is done through quiet_mount */
 	FN_SOURCE_DONT_FOLLOW = 1 << 5, /* a root that is a symlink is watched itself */
 };
@@ -31,6 +32,10 @@ struct fn_source_opts {
 	 * relative to the root. May be NULL. */
 	bool (*prune)(void *arg, int root, const char *path, size_t len);
 	void *prune_arg;
+	/* Events in directories that nobody asks about may be left out early: false for both sides
+	 * (old_dir is that of a rename; what is not known has no handle). May be NULL. */
+	bool (*wanted)(void *arg, const struct fn_object *dir, const struct fn_object *old_dir);
+	void *wanted_arg;
 	/* With FN_SOURCE_QUIET_MOUNT: an open directory (not O_PATH) of a mount of the same file
 	 * system. Reads and writes through that mount are not reported, whoever makes them: a
 	 * server's I/O on behalf of its clients, FUSE passthrough above all. */

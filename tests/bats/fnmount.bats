@@ -259,3 +259,23 @@ pkill_watch() {
 	check 1 "busy" plain m
 	check 3 "--events=none" m plain
 }
+
+@test "a directory made elsewhere is followed from when somebody looks at it" {
+	mount_it
+	start w stdbuf -oL inotifywait -m --format '%w%f %e' m
+	wait_for 10 grep -q established "$BATS_TEST_TMPDIR/w.err"
+	mkdir b/n
+	heard w '^m/n CREATE,ISDIR'
+	echo one >b/n/before
+	touch b/mark
+	heard w '^m/mark CREATE'
+	watch v m/n
+	echo two >b/n/after
+	heard v '^m/n/after CLOSE_WRITE'
+	[ "$(cat m/n/before)" = one ]
+	[ "$(grep -cE '^m/n/before (CREATE|MODIFY|CLOSE_WRITE)' "$BATS_TEST_TMPDIR/v.out")" -eq 0 ]
+	rm -r b/n
+	heard w '^m/n DELETE,ISDIR'
+	stop "$fnmount_pid"
+	[[ "$(err fnmount)" =~ unheld\ [3-9] ]]
+}
