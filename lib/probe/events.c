@@ -248,7 +248,7 @@ static void put_failed(struct fn_report *r, const char *reason)
 static int set_up(struct fn_report *r, struct run *run)
 {
 	const struct fn_probe_events_opts *o = run->opts;
-	int64_t deadline_ns = fn_mono_ns() + SETUP_NS;
+	int64_t deadline_ns = fn_mono_ns() + SETUP_NS + run->timeout_ns;
 	const char *dir = o->backing ? o->backing : o->remote ? NULL : o->path;
 	char reason[160];
 	int err;
@@ -307,7 +307,7 @@ int fn_probe_events(struct fn_facts *f, const struct fn_probe_events_opts *opts,
 	int err;
 
 	run = (struct run){.opts = opts, .timeout_ns = timeout_ns};
-	err = fn_probe_bounded(f, fn_mono_ns() + 3 * SETUP_NS + timeout_ns, measure, &run, &b);
+	err = fn_probe_bounded(f, fn_mono_ns() + 3 * SETUP_NS + 2 * timeout_ns, measure, &run, &b);
 	if (err && !fn_facts_find(f, "events"))
 		fn_fact_unknown(f, "events", "measured", "%s: %s", b.doing, strerror(-err));
 	if (!err)

@@ -149,6 +149,23 @@ static int replay_create(struct fn_replay *r, const struct fn_item *item, struct
 	return res;
 }
 
+/* Somebody looked for a name after it was gone and before its end was told, and the kernel has
+ * cached that it is not there. A link drops that, for it has to be sure; "/" can never be linked.
+ */
+static void look_again(struct fn_replay *r, struct fn_shim_op *op, struct fn_place *place, int dir)
+{
+	place->seen = false;
+	begin(r, op);
+	end(r, linkat(AT_FDCWD, "/", dir, place->name, 0));
+	place->seen = false;
+}
+
+static int remove_once(struct fn_replay *r, struct fn_shim_op *op, int dir)
+{
+	begin(r, op);
+	return end(r, unlinkat(dir, op->at.name, S_ISDIR(op->mode) ? AT_REMOVEDIR : 0));
+}
+
 static int replay_delete(struct fn_replay *r, const struct fn_item *item, struct fn_shim_op *op,
 			 int dir)
 {
@@ -166,8 +183,11 @@ static int replay_delete(struct fn_replay *r, const struct fn_item *item, struct
 		op->at.bound = false;
 	}
 	nodeid = op->at.entry.nodeid;
-	begin(r, op);
-	res = end(r, unlinkat(dir, op->at.name, S_ISDIR(op->mode) ? AT_REMOVEDIR : 0));
+	res = remove_once(r, op, dir);
+	if (res == -ENOENT) {
+		look_again(r, op, &op->at, dir);
+		res = remove_once(r, op, dir);
+	}
 	if (res)
 		return res;
 	if (nodeid && op->at.entry.nodeid == nodeid && S_ISDIR(op->mode)) {
@@ -268,6 +288,10 @@ static int replay_rename(struct fn_replay *r, const struct fn_item *item, struct
 	if (res)
 		return res;
 	res = rename_once(r, op, old_dir, new_dir);
+	if (res == -ENOENT) {
+		look_again(r, op, &op->old, old_dir);
+		res = rename_once(r, op, old_dir, new_dir);
+	}
 	if (res && op->kind == FN_OP_RENAME && op->at.entry.nodeid) {
 		op->at.entry.nodeid = 0; /* the target as we know it cannot have been it */
 		res = rename_once(r, op, old_dir, new_dir);

@@ -3,6 +3,7 @@
 #   guest_start NAME DIRECTORY     boot it with DIRECTORY shared on /mnt/share
 #   guest NAME [SECONDS] <<'EOF'   run a script in it; its output, its status
 #   guest_stop NAME
+# A raw serial line besides: /dev/fn-line in the guest is $GUESTS/NAME/line.{in,out} here.
 # $FN_GUEST_KIND (uml, qemu), $FN_GUEST_CACHE (auto, always, none) and $FN_GUEST_DAEMON (c, rust)
 # choose what it is made of.
 
@@ -14,6 +15,7 @@ guest_need() {
 	c) virtiofsd=/usr/lib/qemu/virtiofsd ;;
 	*) virtiofsd=${FN_VIRTIOFSD_RUST:-/usr/libexec/virtiofsd} ;;
 	esac
+	export virtiofsd
 	[ -x "$virtiofsd" ] || missing "needs virtiofsd ($virtiofsd)"
 	need_command busybox
 	need_command cpio
@@ -39,6 +41,8 @@ guest_image() {
 		[ ! -x "$c" ] || [ -d "$c" ] || [[ $c == *.d ]] || bins+=("$c")
 	done
 	"$FN_ROOT/packaging/bundle" "$root/fn" "${bins[@]}"
+	# glibc loads it by itself when a thread is cancelled.
+	cp /usr/lib/*/libgcc_s.so.1 /lib/*/libgcc_s.so.1 "$root/fn/lib/" 2>/dev/null || :
 	(cd "$root" && find . | cpio -o -H newc --quiet) | gzip -1 >"$GUESTS/initrd"
 	rm -rf "$root"
 }
@@ -60,9 +64,10 @@ guest_boot_uml() {
 	"$FN_BUILD/tests/helpers/vhost_shim" "$g/uml.sock" "$g/daemon.sock" share >"$g/shim.log" 2>&1 3>&- &
 	echo $! >"$g/shim.pid"
 	wait_for 5 test -S "$g/uml.sock"
-	TMPDIR=/dev/shm linux.uml "mem=${FN_GUEST_MEM:-160M}" "initrd=$GUESTS/initrd" con0=fd:0,fd:1 con=null \
+	TMPDIR=/dev/shm linux.uml "mem=${FN_GUEST_MEM:-160M}" "initrd=$GUESTS/initrd" con0=fd:0,fd:1 ssl0=fd:7,fd:8 \
+		con=null ssl=null fn.line=ttyS0 \
 		root=/dev/ram0 rdinit=/init quiet panic=-1 "virtio_uml.device=$g/uml.sock:26" fn.tag=share \
-		<>"$g/in" >"$g/console" 2>"$g/boot.log" 3>&- &
+		<>"$g/in" >"$g/console" 2>"$g/boot.log" 3>&- 7<>"$g/line.in" 8<>"$g/line.out" &
 	echo $! >"$g/pid"
 }
 
@@ -72,7 +77,8 @@ guest_boot_qemu() {
 		-object "memory-backend-memfd,id=mem,size=256M,share=on" -numa node,memdev=mem \
 		-chardev "socket,id=fs,path=$g/daemon.sock" -device vhost-user-fs-pci,chardev=fs,tag=share \
 		-kernel "$FN_GUEST_KERNEL" -initrd "$GUESTS/initrd" -serial stdio \
-		-append "console=ttyS0 rdinit=/init quiet panic=-1 fn.tag=share" \
+		-chardev "pipe,id=line,path=$g/line" -device virtio-serial-pci -device virtserialport,chardev=line \
+		-append "console=ttyS0 rdinit=/init quiet panic=-1 fn.tag=share fn.line=vport*p1" \
 		<>"$g/in" >"$g/console" 2>"$g/boot.log" 3>&- &
 	echo $! >"$g/pid"
 }
@@ -80,9 +86,9 @@ guest_boot_qemu() {
 guest_try() {
 	local name=$1 g=$GUESTS/$1
 	mkdir -p "$g"
-	rm -f "$g"/*.sock "$g/in"
+	rm -f "$g"/*.sock "$g"/{in,line.in,line.out}
 	: >"$g/console"
-	mkfifo "$g/in"
+	mkfifo "$g"/{in,line.in,line.out}
 	guest_daemon "$name" "$2" && "guest_boot_$FN_GUEST_KIND" "$g"
 	wait_for "${FN_GUEST_BOOT:-20}" grep -q '^FN-READY' "$g/console" && return
 	guest_stop "$name"
