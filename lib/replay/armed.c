@@ -228,6 +228,7 @@ static enum doing doing(const struct fn_armed *t, uint32_t pid)
 {
 	switch (t->world.syscall(t->world.ctx, pid)) {
 	case SYS_openat:
+	case SYS_openat2: /* the Rust daemon */
 		return LOOKS;
 	case SYS_mknodat:
 	case SYS_mkdirat:

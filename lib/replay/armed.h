@@ -8,7 +8,7 @@
  * The law: nobody gets a result that he would not have got without replay. What the process is
  * doing tells a lookup that only serves the operation from one whose answer somebody sees:
  *
- *   openat      somebody in the guest looks the name up. "It is not there" may be answered for the
+ *   openat(2)   somebody in the guest looks the name up. "It is not there" may be answered for the
  *               new name of a CREATE or RENAME: the client has made the guest's own entry fresh
  *               and holds it, so nobody but a creator asks, and what a creator then does for real
  *               is decided by the store. When that operation of his comes, nothing more is
