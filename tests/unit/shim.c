@@ -5,6 +5,7 @@
 
 #include "replay/msg.h"
 #include "replay/shim.h"
+#include "request.h"
 #include "unit.h"
 
 #define PARENT 50
@@ -22,19 +23,7 @@ static struct fn_shim_op op;
 static void request(uint32_t opcode, uint64_t nodeid, const void *body, size_t fixed,
 		    const char *name, const char *second)
 {
-	struct fuse_in_header in = {.opcode = opcode, .unique = 42, .nodeid = nodeid, .pid = 7};
-	uint8_t *at = room + sizeof(in);
-
-	if (fixed)
-		memcpy(at, body, fixed);
-	at += fixed;
-	for (const char *s = name; s; s = s == name ? second : NULL) {
-		memcpy(at, s, strlen(s) + 1);
-		at += strlen(s) + 1;
-	}
-	in.len = (uint32_t)(at - room);
-	memcpy(room, &in, sizeof(in));
-	msg = (struct fn_msg){room, in.len, sizeof(room)};
+	msg = build_request(room, sizeof(room), opcode, nodeid, body, fixed, name, second);
 }
 
 static void start(enum fn_op_kind kind, uint32_t mode)
