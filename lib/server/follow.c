@@ -82,7 +82,7 @@ int fn_server_follow_backing(struct fn_server *srv, const char *backing)
 	struct fn_source_opts opts = {
 		.mask = srv->mask,
 		.flags = FN_SOURCE_RECURSIVE | FN_SOURCE_WHOLE_FS | FN_SOURCE_NO_SELF |
-			 FN_SOURCE_MODE | FN_SOURCE_MODE_NEW | FN_SOURCE_COMM,
+			 FN_SOURCE_MODE | FN_SOURCE_COMM,
 		.roots = &backing,
 		.nroots = 1,
 		.wanted = wanted,

@@ -72,8 +72,6 @@ static void fill_mode(struct fan_source *s, struct fn_event *ev)
 
 	if (!(s->flags & FN_SOURCE_MODE) || !ev->path.data || (ev->mask & FN_DELETE))
 		return;
-	if (s->flags & FN_SOURCE_MODE_NEW && !(ev->mask & (FN_CREATE | FN_RENAME)))
-		return;
 	path = strndup(ev->path.data, ev->path.len);
 	if (path && fstatat(fan_root_fd(s, ev->root), path, &st,
 			    AT_SYMLINK_NOFOLLOW | AT_EMPTY_PATH | AT_NO_AUTOMOUNT) == 0)

@@ -36,8 +36,6 @@ static void fill_mode(struct in_source *s, struct fn_event *ev)
 	if (!(s->flags & FN_SOURCE_MODE) || !ev->path.data || ev->path.len >= sizeof(path) ||
 	    ev->mask & (FN_DELETE | FN_DELETE_SELF))
 		return;
-	if (s->flags & FN_SOURCE_MODE_NEW && !(ev->mask & (FN_CREATE | RENAMES)))
-		return;
 	memcpy(path, ev->path.data, ev->path.len);
 	path[ev->path.len] = '\0';
 	if (fstatat(in_root_fd(s, ev->root), path, &st,

@@ -165,9 +165,13 @@ end() {
 
 @test "a writer's own changes do not come back" {
 	serve
-	watch -r -e create --exclude-writer cp m
-	cp /dev/null b/no
+	watch -r -e create --exclude-writer dd m
+	mkfifo feed
+	start writer dd if=feed of=b/no # lives until its name was asked for
+	exec 7>feed
+	wait_for 5 test -e b/no
 	: >b/yes
 	end
+	exec 7>&-
 	[ "$got" = $'create\tm/yes' ]
 }
