@@ -26,8 +26,16 @@ struct pend {
 	char strings[]; /* path, old path */
 };
 
+/* RELEASE tells of no process, but the FLUSH that comes before it does. */
+#define CLOSERS 256
+struct closer {
+	uint64_t fh;
+	uint32_t pid;
+};
+
 struct fn_local {
 	pthread_mutex_t lock;
+	struct closer closers[CLOSERS];
 	size_t count;
 	struct pend *slots[SLOTS];
 };
@@ -220,6 +228,25 @@ static bool read_op(struct fn_server *srv, const struct fn_msg *msg, struct loca
 	}
 }
 
+/* Who closes: noted with FLUSH, asked for with RELEASE; 0: not known. */
+static uint32_t closer(struct fn_local *l, const struct fn_msg *msg)
+{
+	const struct fuse_in_header *in = (const void *)msg->buf;
+	const uint64_t *fh = fn_msg_body(msg, sizeof(*fh)); /* the first field of both */
+	struct closer *c = fh ? &l->closers[(*fh ^ *fh >> 8 ^ *fh >> 16) % CLOSERS] : NULL;
+	uint32_t pid = in->pid;
+
+	if (!c || (in->opcode != FUSE_FLUSH && (in->opcode != FUSE_RELEASE || pid)))
+		return pid;
+	pthread_mutex_lock(&l->lock);
+	if (in->opcode == FUSE_FLUSH)
+		*c = (struct closer){*fh, pid};
+	else if (c->fh == *fh)
+		pid = c->pid;
+	pthread_mutex_unlock(&l->lock);
+	return pid;
+}
+
 static struct fn_str last_part(struct fn_str path)
 {
 	const char *slash = path.len ? memrchr(path.data, '/', path.len) : NULL;
@@ -239,7 +266,6 @@ static struct pend *pend_new(const struct local_op *op, const struct fuse_in_hea
 	fn_event_clear(&p->ev);
 	p->ev.mask = op->mask;
 	p->ev.flags = FN_EV_LOCAL | op->flags;
-	p->ev.pid = (int32_t)in->pid;
 	memcpy(p->strings, op->path, op->len);
 	p->ev.path = (struct fn_str){p->strings, op->len};
 	if (op->parent) {
@@ -278,9 +304,11 @@ void fn_local_request(struct fn_server *srv, const struct fn_msg *msg)
 	uint64_t asked = wanted | (echo ? srv->mask : 0);
 	struct local_op op;
 	struct pend *p, **slot = &srv->local->slots[in->unique >> 1 & (SLOTS - 1)];
+	uint32_t pid;
 
 	if (!asked)
 		return;
+	pid = closer(srv->local, msg);
 	op.flags = op.mode = 0;
 	op.parent = op.old_parent = op.node = 0;
 	op.old_len = SIZE_MAX;
@@ -293,6 +321,7 @@ void fn_local_request(struct fn_server *srv, const struct fn_msg *msg)
 	p = pend_new(&op, in);
 	if (!p)
 		return;
+	p->ev.pid = (int32_t)pid;
 	pthread_mutex_lock(&srv->local->lock);
 	if (srv->local->count < PENDING_MAX) {
 		p->next = *slot;

@@ -52,7 +52,7 @@ not_once() { awk -v e="$2" -v s="$3" -v n="$EDITS" '
 		cat /tmp/events
 	EOF
 	wait_for 10 grep -q ' end' "$BATS_TEST_TMPDIR/watch.out"
-	for made in guest/CREATE/h guest/CREATE/g guest/CLOSE_WRITE/h watch/CREATE/h watch/CREATE/g watch/CLOSE_WRITE/h; do
+	for made in guest/CREATE/h guest/CREATE/g guest/CLOSE_WRITE/h guest/CLOSE_WRITE/g watch/CREATE/h watch/CREATE/g watch/CLOSE_WRITE/h; do
 		IFS=/ read -r side event by <<<"$made"
 		run -0 not_once "$BATS_TEST_TMPDIR/$side.out" "$event" "$by"
 		echo "$side: ${lines[*]:0:5}"
