@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* What happens to one event on its way from a source to a record. */
+#include "fnwatch/freshen.h"
 #include "fnwatch/watch.h"
+#include "source/control.h"
 
 #include <string.h>
 
@@ -104,8 +106,12 @@ int watch_take(const struct fn_event *ev, void *arg)
 	struct fn_event own;
 
 	w->seen++;
-	if (!w->current || w->current->same)
-		return take(w, ev);
-	own = with_our_roots(w->current, ev);
-	return take(w, &own);
+	if (w->current && !w->current->same) {
+		own = with_our_roots(w->current, ev);
+		ev = &own;
+	}
+	if (w->current && fn_source_is_far(w->current->src) && ev->root >= 0 &&
+	    (size_t)ev->root < w->opts.nroots)
+		freshen(w->opts.roots[ev->root], ev);
+	return take(w, ev);
 }

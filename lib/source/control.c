@@ -308,6 +308,11 @@ static int add_root(struct ctl_source *s, const char *path)
 	return rc;
 }
 
+bool fn_source_is_far(const struct fn_source *src)
+{
+	return src->ops == &ctl_ops && ((const struct ctl_source *)src)->pace;
+}
+
 int fn_source_control(struct fn_source **src, const struct fn_source_opts *opts, int *bad)
 {
 	struct ctl_source *s = calloc(1, sizeof(*s));
