@@ -21,7 +21,7 @@ rounds() {
 		echo $i >"$SRC/state"
 		echo $i >"$SRC/.tmp"
 		mv "$SRC/.tmp" "$SRC/r$i"
-		[ $i -le 20 ] || rm "$SRC/r$((i - 20))"
+		[ $i -le $((ROUNDS * 3 / 4)) ] || rm "$SRC/r$((i - ROUNDS * 3 / 4))"
 	done
 }
 

@@ -2,7 +2,7 @@
 /*
  * wakecheck DIR ROUNDS: reads what inotifywait --csv or fnwatch --csv prints of DIR, and looks at
  * once, as a program that was woken would. In round N somebody overwrites the file "state" with N,
- * renames a file with N in it to "rN", and removes "rN-20". The Nth CLOSE_WRITE of "state" must
+ * renames a file with N in it to "rN", and much later removes it. The Nth CLOSE_WRITE of "state" must
  * find N or more in it, in N digits or more of size; a name that came must be there, whole; one
  * that was removed must not. Prints "rounds N faults M"; status 1 on a fault.
  */
