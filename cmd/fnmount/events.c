@@ -62,8 +62,8 @@ static int open_kind(struct fnmount *m, const char *kind)
 	const char *root = m->backing;
 	const struct fn_source_opts opts = {
 		.mask = FN_CHANGE_EVENTS,
-		.flags = FN_SOURCE_RECURSIVE | FN_SOURCE_WHOLE_FS | FN_SOURCE_NO_SELF |
-			 FN_SOURCE_MODE | FN_SOURCE_COMM |
+		.flags = FN_SOURCE_FRESH | FN_SOURCE_RECURSIVE | FN_SOURCE_WHOLE_FS |
+			 FN_SOURCE_NO_SELF | FN_SOURCE_MODE | FN_SOURCE_COMM |
 			 (m->own_mount >= 0 ? FN_SOURCE_QUIET_MOUNT : 0),
 		.roots = &root,
 		.nroots = 1,

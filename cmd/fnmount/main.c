@@ -14,8 +14,9 @@
 #include "options.h"
 #include "setup.h"
 
-#define TIMEOUT_TOLD 86400.0 /* every remote change is told: nothing gets old */
-#define QUEUE_MAX 262144     /* events that wait for their turn */
+/* Every remote change is told, with the identity of what changed: nothing gets old. */
+#define TIMEOUT_TOLD 86400.0
+#define QUEUE_MAX 262144 /* events that wait for their turn */
 #define TIMEOUT_UNTOLD 1.0
 #define TIMEOUT_NO_EPOCH 60.0
 
@@ -212,8 +213,8 @@ static void set_timeouts(struct fnmount *m)
 {
 	m->timeout = m->config.timeout;
 	if (m->timeout < 0)
-		m->timeout = m->coherent ? TIMEOUT_TOLD : TIMEOUT_UNTOLD;
-	m->negative = m->coherent ? m->timeout : 0;
+		m->timeout = m->coherent && !m->elsewhere ? TIMEOUT_TOLD : TIMEOUT_UNTOLD;
+	m->negative = m->coherent && !m->elsewhere ? m->timeout : 0;
 }
 
 static int attach(struct fnmount *m)

@@ -23,7 +23,7 @@ static const struct fn_option options[] = {
 	 "a pause that grows to 5 s; what may have been missed shows as lost events.",
 	 FN_COMPLETE_WORDS, "auto|none|control|fanotify|inotify|unix:|vsock:|-"},
 	{OPT_TIMEOUT, 't', "timeout", "SECONDS", "how long the kernel caches names and attributes",
-	 "Default: a day where events tell of every remote change, else one second. 0 asks the "
+	 "Default: a day where this kernel tells of every remote change, else one second. 0 asks the "
 	 "backing directory each time.",
 	 FN_COMPLETE_NONE, NULL},
 	{OPT_THREADS, 0, "threads", "N", "at most so many serving threads (default 10)", NULL,

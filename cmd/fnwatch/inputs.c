@@ -39,7 +39,8 @@ static struct fn_source_opts source_opts(struct watch *w, const char **roots, si
 
 	return (struct fn_source_opts){
 		.mask = source_mask(o),
-		.flags = (o->recursive ? FN_SOURCE_RECURSIVE | FN_SOURCE_WHOLE_FS : 0u) |
+		.flags = FN_SOURCE_FRESH |
+			 (o->recursive ? FN_SOURCE_RECURSIVE | FN_SOURCE_WHOLE_FS : 0u) |
 			 (who ? FN_SOURCE_COMM : 0u) | (o->no_follow ? FN_SOURCE_DONT_FOLLOW : 0u),
 		.roots = roots,
 		.nroots = nroots,

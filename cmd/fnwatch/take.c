@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* What happens to one event on its way from a source to a record. */
-#include "fnwatch/freshen.h"
 #include "fnwatch/watch.h"
-#include "source/control.h"
 
 #include <string.h>
 
@@ -110,8 +108,5 @@ int watch_take(const struct fn_event *ev, void *arg)
 		own = with_our_roots(w->current, ev);
 		ev = &own;
 	}
-	if (w->current && fn_source_is_far(w->current->src) && ev->root >= 0 &&
-	    (size_t)ev->root < w->opts.nroots)
-		freshen(w->opts.roots[ev->root], ev);
 	return take(w, ev);
 }

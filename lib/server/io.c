@@ -262,6 +262,9 @@ bool fn_io_request(struct fn_server *srv, int fd, struct fn_msg *msg)
 		if (!replay_request(srv, fd, msg))
 			return false;
 		armed_request(srv, fd, msg, true, &fx);
+		/* Without handles a name may stand for another object than the event told of: the
+		 * next who looks is to ask. */
+		fx.brief |= srv->paths_only && in->opcode == FUSE_LOOKUP;
 	} else if (fn_node_reserved(in->nodeid)) {
 		return stranger(fd, msg);
 	} else {

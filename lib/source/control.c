@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* Events from control files: one per mount that the roots are on. */
 #include "source/control.h"
+#include "source/freshen.h"
 
 #include <errno.h>
 #include <poll.h>
@@ -159,6 +160,9 @@ static int take_event(struct ctl_source *s, size_t file, struct fn_event *ev)
 		return emit_overflow(s, file, ev->lost);
 	if (ev->flags & FN_EV_GONE)
 		return emit_gone(s, file, ev);
+	/* Behind virtiofsd nothing else tells this kernel that what it has cached is old. */
+	if (s->opts.flags & FN_SOURCE_FRESH && fn_control_fd(s->files[file].f) < 0)
+		fn_freshen(fn_control_root(s->files[file].f), ev);
 	return emit_event(s, file, ev);
 }
 
@@ -306,11 +310,6 @@ static int add_root(struct ctl_source *s, const char *path)
 	rc = fn_control_watch(s->files[r->file].f, &w);
 	r->watch = w.watch;
 	return rc;
-}
-
-bool fn_source_is_far(const struct fn_source *src)
-{
-	return src->ops == &ctl_ops && ((const struct ctl_source *)src)->pace;
 }
 
 int fn_source_control(struct fn_source **src, const struct fn_source_opts *opts, int *bad)

@@ -10,7 +10,6 @@
 #include "wire/fn1.h"
 
 struct fn_control_file;
-struct fn_source;
 
 /* The control file of the mount that path is on. path is resolved, but for its last part with
  * !follow. 0, -EOPNOTSUPP: no control file there, or another -errno. */
@@ -44,10 +43,6 @@ int fn_control_ping(struct fn_control_file *f);
 /* The next event, GONE or OVERFLOW; its strings are valid until the next call. 1, 0: none now,
  * or -errno: the connection is gone. */
 int fn_control_read(struct fn_control_file *f, struct fn_event *ev);
-/* True of a source of control files (fn_source_control()) if there is something between one of
- * them and its server, such as virtiofsd: this kernel is told of no change then, and what it has
- * cached of the share may be old when an event comes. */
-bool fn_source_is_far(const struct fn_source *src);
 /* True if fn_control_read() may have one without the descriptor being readable. */
 bool fn_control_pending(const struct fn_control_file *f);
 

@@ -18,6 +18,8 @@ enum fn_source_flags {
 		1 << 2,          /* drop what this process did (fanotify: pid; inotify: ledger) */
 	FN_SOURCE_COMM = 1 << 3, /* look up the command name of the pid */
 	FN_SOURCE_MODE = 1 << 4, /* look up st_mode of the object */
+	FN_SOURCE_FRESH =
+		1 << 7, /* control file behind virtiofsd: what changed is looked at anew first */
 	FN_SOURCE_QUIET_MOUNT = 1 << 6, /* fanotify: nothing of what is done through quiet_mount */
 	FN_SOURCE_DONT_FOLLOW = 1 << 5, /* a root that is a symlink is watched itself */
 };

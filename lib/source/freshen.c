@@ -1,5 +1,5 @@
-/* SPDX-License-Identifier: GPL-2.0-or-later */
-#include "fnwatch/freshen.h"
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "source/freshen.h"
 
 #include <fcntl.h>
 #include <limits.h>
@@ -36,7 +36,7 @@ static void fresh_name(int outside, const char *root, struct fn_str path)
 	close(dir);
 }
 
-void freshen(const char *root, const struct fn_event *ev)
+void fn_freshen(const char *root, const struct fn_event *ev)
 {
 	int outside = fn_refresh_outside();
 
