@@ -45,18 +45,3 @@ result() {
 	rounds
 	result
 }
-
-@test "a native watcher on an overlay" {
-	guest g <<-EOF
-		fnmount /mnt/share /mnt/src
-		rm -f /tmp/check
-		mkfifo /tmp/events
-		inotifywait -q -m --csv -o /tmp/events /mnt/src &
-		echo \$! >/tmp/watch.pid
-		wakecheck /mnt/src $ROUNDS </tmp/events >/tmp/check 2>&1 &
-		until grep -q '^inotify' /proc/\$(cat /tmp/watch.pid)/fdinfo/3 2>/dev/null; do usleep 20000; done
-	EOF
-	rounds
-	result
-	guest g <<<'kill $(cat /tmp/watch.pid) || :; umount /mnt/src'
-}
