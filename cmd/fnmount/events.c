@@ -50,11 +50,12 @@ static bool is_kind(const char *name)
 	return false;
 }
 
-static bool wanted(void *arg, const struct fn_object *dir, const struct fn_object *old_dir)
+static bool wanted(void *arg, const struct fn_object *dir, const struct fn_object *old_dir,
+		   unsigned n)
 {
 	struct fnmount *m = arg;
 
-	return fn_server_wants(m->server, dir, old_dir);
+	return fn_server_wants(m->server, dir, old_dir, n);
 }
 
 static int open_kind(struct fnmount *m, const char *kind)

@@ -16,9 +16,10 @@ static int push(const struct fn_event *ev, void *arg)
 	return 0;
 }
 
-static bool wanted(void *arg, const struct fn_object *dir, const struct fn_object *old_dir)
+static bool wanted(void *arg, const struct fn_object *dir, const struct fn_object *old_dir,
+		   unsigned n)
 {
-	return fn_server_wants(arg, dir, old_dir);
+	return fn_server_wants(arg, dir, old_dir, n);
 }
 
 static void *run(void *arg)

@@ -146,7 +146,7 @@ static bool may_be_watched(struct fn_server *srv, const struct fn_object *dir)
 }
 
 bool fn_server_wants(struct fn_server *srv, const struct fn_object *dir,
-		     const struct fn_object *old_dir)
+		     const struct fn_object *old_dir, unsigned n)
 {
 	struct fn_control *ctl = atomic_load_explicit(&srv->control, memory_order_acquire);
 
@@ -157,8 +157,8 @@ bool fn_server_wants(struct fn_server *srv, const struct fn_object *dir,
 		return true;
 	if (!dir->has && !old_dir->has)
 		return true;
-	atomic_fetch_add_explicit(&srv->pushed, 1, memory_order_relaxed);
-	atomic_fetch_add_explicit(&srv->unheld, 1, memory_order_relaxed);
+	atomic_fetch_add_explicit(&srv->pushed, n, memory_order_relaxed);
+	atomic_fetch_add_explicit(&srv->unheld, n, memory_order_relaxed);
 	return false;
 }
 

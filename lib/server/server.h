@@ -64,10 +64,10 @@ uint64_t fn_server_init_flags(const struct fn_server *srv);
  * the backing store (handle) or of the mount (node), or paths relative to the mount are given.
  * 0, or -EINVAL for an event that is malformed (it is counted and passed over). */
 int fn_server_push(struct fn_server *srv, const struct fn_event *ev);
-/* Whether an event in this directory (or of a rename out of the other) can concern anybody: for a
- * source that can leave it out early (struct fn_source_opts). If not, it counts as unheld. */
+/* Whether n events in this directory (or of a rename out of the other) can concern anybody: for a
+ * source that can leave them out early (struct fn_source_opts). If not, they count as unheld. */
 bool fn_server_wants(struct fn_server *srv, const struct fn_object *dir,
-		     const struct fn_object *old_dir);
+		     const struct fn_object *old_dir, unsigned n);
 /* A thread of the server's own that dispatches src into fn_server_push() until detach, which
  * also closes src. */
 int fn_server_follow(struct fn_server *srv, struct fn_source *src);

@@ -320,18 +320,18 @@ static int overflow(struct fan_source *s)
 	return rc;
 }
 
-/* Told from the handles alone. Directories that come, go and move change the places of others. */
-static bool nobody_asks(struct fan_source *s, const struct fn_fan_record *rec)
+/* Told from the handles alone: one answer for all that the kernel merged. Directories that come, go
+ * and move may hold what has to be looked at. */
+static bool nobody_asks(const struct fan_source *s, const struct fn_fan_record *rec,
+			const struct sides *w)
 {
-	struct fn_object dir, old_dir;
+	unsigned n = (unsigned)__builtin_popcountll(wanted_bits(s, rec));
 
-	if (!s->wanted || s->seen.count || !(rec->dir.present || rec->old_dir.present))
+	if (!s->wanted || s->seen.count || !(w->dir.has || w->old_dir.has))
 		return false;
-	if (rec->mask & FN_Q_OVERFLOW || (rec->mask & FN_ISDIR && rec->mask & FN_DIRENT_EVENTS))
+	if (rec->mask & FN_ISDIR && rec->mask & FN_DIRENT_EVENTS)
 		return false;
-	fn_fan_object(&dir, &rec->dir);
-	fn_fan_object(&old_dir, &rec->old_dir);
-	return !s->wanted(s->wanted_arg, &dir, &old_dir);
+	return !s->wanted(s->wanted_arg, &w->dir, &w->old_dir, n);
 }
 
 int fan_record(struct fan_source *s, const struct fn_fan_record *rec)
@@ -343,8 +343,6 @@ int fan_record(struct fan_source *s, const struct fn_fan_record *rec)
 		return overflow(s);
 	if (!wanted_bits(s, rec) && !(rec->mask & FN_ISDIR) && !s->seen.count)
 		return 0;
-	if (nobody_asks(s, rec))
-		return 0;
 	fn_fan_object(&w.object, &rec->object);
 	w.old_in = place(s, &rec->old_dir, &w.old_dir, &s->old_path, &w.old_path, &w.old_root);
 	w.in = place(s, &rec->dir, &w.dir, &s->path, &w.path, &w.root);
@@ -352,7 +350,7 @@ int fan_record(struct fan_source *s, const struct fn_fan_record *rec)
 		w.in = place_file_root(s, &w);
 	if (rec->mask & FN_ISDIR && rec->mask & FN_DIRENT_EVENTS)
 		move_dir(s, rec, &w);
-	if (!w.in && !w.old_in)
+	if ((!w.in && !w.old_in) || nobody_asks(s, rec, &w))
 		return 0;
 	if (!(rec->mask & FN_RENAME))
 		rc = emit_all(s, rec, &w);

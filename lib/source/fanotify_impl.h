@@ -33,7 +33,7 @@ struct fan_source {
 	bool by_handle; /* open_by_handle_at() is allowed */
 	fn_prune_cb prune;
 	void *prune_arg;
-	bool (*wanted)(void *arg, const struct fn_object *dir, const struct fn_object *old_dir);
+	fn_wanted_cb wanted;
 	void *wanted_arg;
 	struct fan_root *roots;
 	size_t nroots;

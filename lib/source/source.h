@@ -24,6 +24,11 @@ enum fn_source_flags {
 	FN_SOURCE_DONT_FOLLOW = 1 << 5, /* a root that is a symlink is watched itself */
 };
 
+/* Whether n events in dir (of a rename out of old_dir) concern anybody. What is not known is an
+ * object that has nothing. */
+typedef bool (*fn_wanted_cb)(void *arg, const struct fn_object *dir,
+			     const struct fn_object *old_dir, unsigned n);
+
 struct fn_source_opts {
 	uint64_t mask;  /* FN_* bits wanted */
 	unsigned flags; /* enum fn_source_flags */
@@ -33,9 +38,8 @@ struct fn_source_opts {
 	 * relative to the root. May be NULL. */
 	bool (*prune)(void *arg, int root, const char *path, size_t len);
 	void *prune_arg;
-	/* Events in directories that nobody asks about may be left out early: false for both sides
-	 * (old_dir is that of a rename; what is not known has no handle). May be NULL. */
-	bool (*wanted)(void *arg, const struct fn_object *dir, const struct fn_object *old_dir);
+	/* Events below the roots that nobody asks about may be left out early. May be NULL. */
+	fn_wanted_cb wanted;
 	void *wanted_arg;
 	/* With FN_SOURCE_QUIET_MOUNT: an open directory (not O_PATH) of a mount of the same file
 	 * system. Reads and writes through that mount are not reported, whoever makes them: a

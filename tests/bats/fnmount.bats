@@ -274,8 +274,11 @@ pkill_watch() {
 	heard v '^m/n/after CLOSE_WRITE'
 	[ "$(cat m/n/before)" = one ]
 	[ "$(grep -cE '^m/n/before (CREATE|MODIFY|CLOSE_WRITE)' "$BATS_TEST_TMPDIR/v.out")" -eq 0 ]
+	echo elsewhere >plain/file # on the same file system, but none of the mount's
 	rm -r b/n
 	heard w '^m/n DELETE,ISDIR'
 	stop "$fnmount_pid"
-	[[ "$(err fnmount)" =~ unheld\ [1-9] ]]
+	[ "$(id -u)" -eq 0 ] || return 0 # watches of single directories may find `before` already there
+	# Unheld are the CREATE, MODIFY and CLOSE_WRITE of `before`.
+	[[ "$(err fnmount)" =~ ^pushed\ 13\ replayed\ 10\ unheld\ 3\  ]] || { err fnmount; false; }
 }
