@@ -8,13 +8,11 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "event/event.h"
-
 /* What "." and ".." would say, the kernel knows; a server that followed ".." could be led out of
- * the backing directory. */
+ * the backing directory. How long a name may be, the backing file system says. */
 static bool is_name(const char *name)
 {
-	return fn_name_ok(name, strlen(name));
+	return *name && strcmp(name, ".") && strcmp(name, "..") && !strchr(name, '/');
 }
 
 static void op_lookup(fuse_req_t req, fuse_ino_t parent, const char *name)

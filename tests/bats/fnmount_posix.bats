@@ -34,7 +34,9 @@ same() {
 }
 
 names='echo a >a; ln a l; ln -s a s; mkdir d d/e; mkfifo p; mknod c c 1 3; mv a d/; mv -n l s; rmdir d
-	rm p; mv d D; touch D; readlink s; mknod sock s 2>&1; cat none; mkdir D; rm D; ls -A | sort'
+	rm p; mv d D; touch D; readlink s; mknod sock s 2>&1; cat none; mkdir D; rm D; ls -A | sort
+	n=$(printf %0255d 1); mkdir $n; rmdir $n; n=${n}1; mkdir $n; echo >$n; cat $n; ln a $n; ln -s a $n
+	mkfifo $n; mv D $n; rm $n; rmdir $n; stat D/$n/x'
 content='echo hello >f; echo more >>f; cat f; truncate -s 3 f; cat f; truncate -s 10000 f; wc -c <f
 	fallocate -l 20000 f; wc -c <f; fallocate -p -o 0 -l 4096 f; cmp f /dev/zero -n 4096
 	cp --reflink=never f g; cmp f g; dd if=f of=h bs=4096 iflag=direct 2>/dev/null; cmp f h
