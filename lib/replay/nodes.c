@@ -544,6 +544,19 @@ int fn_nodes_child(struct fn_nodes *t, uint64_t parent, const char *name, size_t
 	return res;
 }
 
+bool fn_nodes_bound(struct fn_nodes *t, uint64_t parent, const char *name, size_t len,
+		    uint64_t nodeid)
+{
+	const struct node *n;
+	bool bound;
+
+	pthread_mutex_lock(&t->lock);
+	n = child_of(t, parent, name, len);
+	bound = n && n->id == nodeid;
+	pthread_mutex_unlock(&t->lock);
+	return bound;
+}
+
 int fn_nodes_resolve(struct fn_nodes *t, const char *path, size_t len, uint64_t *nodeid)
 {
 	const struct node *n = &t->root;

@@ -91,6 +91,9 @@ bool fn_nodes_seen(struct fn_nodes *t, uint64_t nodeid);
 int fn_nodes_get(struct fn_nodes *t, uint64_t nodeid, struct fn_entry *entry);
 int fn_nodes_child(struct fn_nodes *t, uint64_t parent, const char *name, size_t len,
 		   struct fn_entry *entry);
+/* Is this node what the name was last said to be? */
+bool fn_nodes_bound(struct fn_nodes *t, uint64_t parent, const char *name, size_t len,
+		    uint64_t nodeid);
 /* The held directories, the root first, at most max of them; returns how many there are. */
 size_t fn_nodes_dirs(struct fn_nodes *t, uint64_t *ids, size_t max);
 /* A path relative to the mount ("" is the root) to the node at its end, through known names. */

@@ -227,7 +227,7 @@ static void moved(struct fn_replay *r, const struct fn_item *item, const struct 
 	uint64_t target = op->at.entry.nodeid;
 
 	/* Seen once, the retry that gives the moved name no validity can be saved. */
-	r->by_identity = (r->by_identity || op->moved_alive) && !op->moved_dead;
+	r->by_identity = !r->conf.by_name && !op->moved_dead && (r->by_identity || op->moved_alive);
 	if (op->kind == FN_OP_EXCHANGE && op->forwarded)
 		return;
 	if (op->kind == FN_OP_EXCHANGE) {

@@ -41,6 +41,7 @@ struct fn_replay_conf {
 	size_t queue_max;          /* 0: 65536 */
 	uint64_t fh;
 	bool forward;
+	bool by_name; /* events tell no identities: what a name is may be a later object */
 	/* An operation begins and ends: its requests are to be seen by the shim. */
 	void (*begin)(void *ctx, struct fn_shim_op *op);
 	void (*end)(void *ctx);

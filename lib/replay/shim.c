@@ -224,6 +224,14 @@ static enum fn_verdict on_unlink(struct fn_shim_op *op, struct fn_msg *msg, stru
 	return op->forward ? FN_PASS : fn_reply_error(reply, in->unique, 0);
 }
 
+/* The kernel moves a name that it had cached, and what it has under it is what moved. An entry
+ * that was made up has no validity: what was cached is something else then. */
+static bool same_still(const struct fn_shim_op *op)
+{
+	return op->by_identity && op->at.seen && op->old.bound &&
+	       !fn_node_made_up(op->old.entry.nodeid);
+}
+
 static enum fn_verdict on_rename(struct fn_shim_op *op, const struct fn_msg *msg, size_t fixed,
 				 struct fn_reply *reply)
 {
@@ -238,7 +246,7 @@ static enum fn_verdict on_rename(struct fn_shim_op *op, const struct fn_msg *msg
 	if (!newdir || !is_place(&op->old, in->nodeid, name, len) ||
 	    !is_place(&op->at, *newdir, new_name, new_len))
 		return FN_PASS;
-	if (!(op->by_identity && op->old.bound && op->at.seen) && look_again(op, &op->old))
+	if (!same_still(op) && look_again(op, &op->old))
 		return fn_reply_error(reply, in->unique, -ESTALE);
 	op->forwarded = op->forward && !fn_node_reserved(in->nodeid) && !fn_node_reserved(*newdir);
 	return op->forwarded ? FN_PASS : fn_reply_error(reply, in->unique, 0);

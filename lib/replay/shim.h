@@ -36,7 +36,7 @@ struct fn_place {
 	struct fn_entry entry; /* nodeid 0: not known */
 	uint64_t pinned;       /* the caller's */
 	bool seen;             /* its LOOKUP has come in this operation */
-	bool bound;            /* the name itself is known to be entry */
+	bool bound;            /* the name itself is still known to be entry */
 	bool elsewhere;        /* entry was found under the other name of a rename */
 };
 

@@ -129,6 +129,7 @@ static int start_replay(struct fn_server *srv, const struct fn_server_opts *opts
 		.queue_max = opts->queue_max,
 		.fh = srv->fh,
 		.forward = opts->follows_names,
+		.by_name = opts->paths_only,
 		.begin = begin_op,
 		.end = end_op,
 		.forget = fn_io_forget,

@@ -109,6 +109,26 @@ static void apply(struct fn_server *srv, const struct fn_shim_op *op, const stru
 	fn_io_forget(srv, fx->forget, 1);
 }
 
+/* Others have looked the name up since the operation began, and it may be another object by now. */
+static void still_bound(struct fn_server *srv, struct fn_place *place)
+{
+	place->bound = place->bound && fn_nodes_bound(srv->nodes, place->parent, place->name,
+						      place->len, place->entry.nodeid);
+}
+
+static void recheck(struct fn_server *srv, struct fn_shim_op *op, uint32_t opcode)
+{
+	switch (opcode) {
+	case FUSE_UNLINK:
+	case FUSE_RMDIR:
+	case FUSE_RENAME:
+	case FUSE_RENAME2:
+		still_bound(srv, &op->old);
+		still_bound(srv, &op->at);
+		break;
+	}
+}
+
 /* Requests of the replay thread. True: the server gets it. */
 static bool replay_request(struct fn_server *srv, int fd, struct fn_msg *msg)
 {
@@ -119,6 +139,7 @@ static bool replay_request(struct fn_server *srv, int fd, struct fn_msg *msg)
 
 	pthread_mutex_lock(&srv->op_lock);
 	if (srv->op) {
+		recheck(srv, srv->op, in->opcode);
 		v = fn_shim_request(srv->op, msg, &reply, &fx);
 		apply(srv, srv->op, &fx);
 		atomic_store(&srv->awaited,

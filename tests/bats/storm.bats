@@ -1,6 +1,6 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: GPL-2.0-or-later
-# 100,000 remote events over 1,000 directories, beside four readers.
+# Many remote events: 100,000 over 1,000 directories, beside four readers; one name again and again.
 load helpers
 export BATS_TEST_TIMEOUT=180
 
@@ -20,4 +20,22 @@ teardown() { cleanup; }
 	wait "$fnmount_pid"
 	echo "$output" "$(err fnmount)"
 	[ "$status" -eq 0 ]
+}
+
+# A rename that is replayed while somebody has just found the next object under the old name.
+@test "a name that is used again and looked up all the time: each object keeps its own name" {
+	start fnmount fnmount -f b m
+	wait_for 5 mounted "$PWD/m"
+	start looker bash -c 'cd m; until [ -e ../stop ]; do [ -e .tmp ] || :; done'
+	start watch inotifywait -q -m --format %e%f m
+	for ((i = 1; i <= 800; i++)); do
+		echo $i >b/.tmp
+		mv b/.tmp b/r$i
+	done
+	wait_for 20 grep -q MOVED_TOr800 "$BATS_TEST_TMPDIR/watch.out"
+	touch stop
+	wait "$looker_pid"
+	for ((i = 1; i <= 800; i++)); do
+		[ "$(<m/r$i)" = $i ]
+	done
 }

@@ -46,6 +46,21 @@ static void counts(void)
 	fn_nodes_free(t);
 }
 
+static void bound(void)
+{
+	struct fn_nodes *t = fn_nodes_new();
+
+	enter(t, 1, "a", 10);
+	CHECK(fn_nodes_bound(t, 1, "a", 1, 10));
+	CHECK(!fn_nodes_bound(t, 1, "a", 1, 11));
+	CHECK(!fn_nodes_bound(t, 1, "b", 1, 10));
+	CHECK(!fn_nodes_bound(t, 99, "a", 1, 10));
+	enter(t, 1, "a", 11); /* another object under the same name */
+	CHECK(!fn_nodes_bound(t, 1, "a", 1, 10));
+	CHECK(fn_nodes_bound(t, 1, "a", 1, 11));
+	fn_nodes_free(t);
+}
+
 static void excess(void)
 {
 	struct fn_nodes *t = fn_nodes_new();
@@ -234,6 +249,7 @@ static void refused(void)
 
 static const struct unit_test tests[] = {
 	{"lookup counts", counts},
+	{"whether a name is still the same node", bound},
 	{"counts that the server does not know", excess},
 	{"pinned nodes are not forgotten", pins},
 	{"paths both ways", paths},

@@ -400,6 +400,17 @@ static void rename_cached(void)
 	renames(FUSE_RENAME2);
 	CHECK_INT(ask(), FN_ANSWER);
 	is_error(0);
+	for (int i = 0; i < 2; i++) { /* it is another object by now, or cannot have been cached */
+		start_rename(FN_OP_RENAME);
+		knows(&op.old, i ? MADE : NODE, S_IFREG);
+		op.by_identity = true;
+		lookup(OTHER, "name");
+		ask();
+		op.old.bound = i;
+		renames(FUSE_RENAME2);
+		CHECK_INT(ask(), FN_ANSWER);
+		is_error(-ESTALE);
+	}
 }
 
 static void rename_limbo(void)
