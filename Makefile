@@ -29,7 +29,7 @@ Q          := $(if $(filter 1,$(V)),,@)
 say         = $(if $(filter 1,$(V)),,@printf '  %-7s %s\n' '$(1)' '$(2)')
 
 # The goals that need no library: they must work before `make deps` has run.
-NODEP_GOALS := deps clean demo check dist uninstall
+NODEP_GOALS := deps clean demo check check-programs dist uninstall
 ifneq ($(filter-out $(NODEP_GOALS),$(or $(MAKECMDGOALS),all)),)
 PKGS        := fuse3 libmnl popt
 PKG_CFLAGS  := $(shell $(PKG_CONFIG) --cflags $(PKGS))
@@ -222,7 +222,10 @@ check-tsan:
 check-guests: all tests-build
 	@FN_BUILD=$(abspath $(BUILD)) tests/guests/matrix
 
-check-programs: all tests-build
+# Programs and tests of others that are fetched when it runs.
+check-programs:
+	@sh .ci/deps tests/programs/packages
+	@$(MAKE) --no-print-directory all tests-build
 	@FN_BUILD=$(abspath $(BUILD)) tests/run programs
 
 bench: all bench-build tests-build

@@ -12,12 +12,7 @@ setup() {
 teardown() { cleanup; }
 
 # mount_it [OPTION…]: fnmount in the foreground as a job of the test, ready.
-mount_it() {
-	mkfifo ready
-	start fnmount fnmount -f --stats --ready-fd 9 "$@" b m 9<>ready
-	read -rt 10 <>ready || { err fnmount; return 1; }
-	rm ready
-}
+mount_it() { start_ready fnmount fnmount -f --stats --ready-fd 9 "$@" b m; }
 # watch NAME DIR…: inotifywait with output NAME, established.
 watch() {
 	local name=$1

@@ -12,9 +12,8 @@ teardown() { cleanup; }
 
 # watch OPTION… PATH…: fnwatch in the background, its watches in force.
 watch() {
-	rm -f ready t/.mark
-	start watch fnwatch --ready-fd 9 "$@" 9>ready
-	wait_for 10 test -s ready || { err watch >&2; return 1; }
+	rm -f t/.mark
+	start_ready watch fnwatch --ready-fd 9 "$@"
 }
 
 # end [PATH]: a mark is made, and when it has been reported everything before it has; then stop.

@@ -19,9 +19,7 @@ serve() {
 }
 
 watch() {
-	rm -f ready
-	start watch fnwatch --ready-fd 9 "$@" 9>ready
-	wait_for 10 test -s ready || { err watch >&2; return 1; }
+	start_ready watch fnwatch --ready-fd 9 "$@"
 }
 
 end() {

@@ -37,6 +37,13 @@ start() {
 	printf -v "${name}_pid" %s $!
 	FN_STARTED="${FN_STARTED:-} $!"
 }
+# start_ready NAME COMMAND…: and wait until it has written to descriptor 9.
+start_ready() {
+	local ready=$BATS_TEST_TMPDIR/$1.ready
+	rm -f "$ready"
+	start "$@" 9>"$ready"
+	wait_for 10 test -s "$ready" || { err "$1" >&2; return 1; }
+}
 out() { cat "$BATS_TEST_TMPDIR/$1.out"; }
 err() { cat "$BATS_TEST_TMPDIR/$1.err"; }
 

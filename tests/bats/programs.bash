@@ -9,12 +9,7 @@ programs_setup() {
 	mkdir -p b m p
 }
 
-mount_it() {
-	mkfifo ready
-	start fnmount fnmount -f --ready-fd 9 "$@" b m 9<>ready
-	read -rt 10 <>ready || { err fnmount; return 1; }
-	rm ready
-}
+mount_it() { start_ready fnmount fnmount -f --ready-fd 9 "$@" b m; }
 
 # heard NAME REGEX: until program NAME has printed such a line.
 heard() {
@@ -45,4 +40,5 @@ tree() {
 	echo was >"$1/kept"
 	echo was >"$1/sub/old"
 	echo was >"$1/sub/atomic"
+	echo was >"$1/sub/gone"
 }

@@ -146,4 +146,5 @@ same() {
 	told heard replaced 'echo one >b/tmp; mv b/tmp b/replaced'
 	told heard renamed 'echo one >b/tmp; mv b/tmp b/renamed'
 	told heard deleted 'rm b/deleted'
+	stop "$manager_pid" KILL # and with it all in its namespace
 }
