@@ -8,18 +8,15 @@ load programs
 setup() { programs_setup; }
 teardown() { cleanup; }
 
-# everything: each kind of change once, below the current directory.
+# everything: each kind of change once, below the current directory, each by a process of its own:
+# fanotify merges what one process does to one name between two reads.
 everything() {
-	echo one >file
-	echo two >>file
-	chmod 600 file
-	mv file sub/renamed
-	echo new >sub/.tmp && mv sub/.tmp sub/atomic
-	rm sub/renamed
-	mv sub/old sub/deep/older
-	rm -r sub/deep
-	ln -s file link && rm link
-	touch end
+	local change
+	for change in 'echo one >file' 'echo two >>file' 'chmod 600 file' 'mv file sub/renamed' \
+		'echo new >sub/.tmp' 'mv sub/.tmp sub/atomic' 'rm sub/renamed' 'mv sub/old sub/deep/older' \
+		'rm sub/deep/older' 'rmdir sub/deep' 'ln -s kept link' 'rm link' 'touch end'; do
+		sh -c "$change"
+	done
 }
 
 # both NAME COUNT KIND COMMAND…: started on m and on p, each with so many watches.
@@ -69,9 +66,10 @@ same() {
 		-e create,modify,attrib,close_write,delete,move
 	(cd b && everything)
 	(cd p && everything)
-	# The kernel merges what one name went through between two reads, in one line or in more.
+	# The kernel merges what one name went through between two reads, in one line or in more; the
+	# program looks at files that may be gone by then.
 	single() {
-		sed '/^\[fid/d; s/,ISDIR/+ISDIR/' | awk '{n = split($2, e, ","); for (i = 1; i <= n; i++) print $1, e[i]}' | sort -u
+		sed '/^\[fid/d; s/ (deleted)//; s/,ISDIR/+ISDIR/' | awk '{n = split($2, e, ","); for (i = 1; i <= n; i++) print $1, e[i]}' | sort -u
 	}
 	same w 20 single
 }
