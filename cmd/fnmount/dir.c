@@ -41,9 +41,9 @@ static void op_opendir(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi
 			reply_errno(req, -ENOMEM);
 		goto out;
 	}
-	d->fd = openat(fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	d->fd = table_openat(&m->inodes, fd, ".", O_RDONLY | O_DIRECTORY, 0);
 	if (d->fd < 0) {
-		reply_errno(req, -errno);
+		reply_errno(req, d->fd);
 		goto out;
 	}
 	pthread_mutex_init(&d->lock, NULL);

@@ -20,15 +20,14 @@ static int backing_flags(const struct fnmount *m, int flags)
 			flags = (flags & ~O_ACCMODE) | O_RDWR;
 		flags &= ~O_APPEND;
 	}
-	return flags | O_CLOEXEC;
+	return flags;
 }
 
 static int reopen(struct fnmount *m, int fd, int flags)
 {
 	struct proc_path p;
 
-	fd = open(proc_path(&p, fd), backing_flags(m, flags));
-	return fd < 0 ? -errno : fd;
+	return table_openat(&m->inodes, AT_FDCWD, proc_path(&p, fd), backing_flags(m, flags), 0);
 }
 
 static void op_open(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
@@ -54,10 +53,10 @@ static void op_open(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 static int enter_opened(struct fnmount *m, int fd, struct fuse_entry_param *e, struct inode **i)
 {
 	struct proc_path p;
-	int path = open(proc_path(&p, fd), O_PATH | O_CLOEXEC), r;
+	int path = table_openat(&m->inodes, AT_FDCWD, proc_path(&p, fd), O_PATH, 0), r;
 
 	if (path < 0)
-		return -errno;
+		return path;
 	if (fstat(fd, &e->attr)) {
 		r = -errno;
 		close(path);
@@ -73,10 +72,10 @@ static int enter_opened(struct fnmount *m, int fd, struct fuse_entry_param *e, s
 static int open_existing(struct fnmount *m, int dirfd, const char *name, int flags)
 {
 	struct stat st;
-	int fd = openat(dirfd, name, O_PATH | O_NOFOLLOW | O_CLOEXEC), r;
+	int fd = table_openat(&m->inodes, dirfd, name, O_PATH | O_NOFOLLOW, 0), r;
 
 	if (fd < 0)
-		return -errno;
+		return fd;
 	if (fstatat(fd, "", &st, AT_EMPTY_PATH))
 		r = -errno;
 	else if (S_ISREG(st.st_mode))
@@ -92,9 +91,8 @@ static int create_file(fuse_req_t req, int dirfd, const char *name, mode_t mode,
 {
 	struct fnmount *m = fnmount_of(req);
 	struct cred cred = cred_enter(req, mode);
-	int fd = openat(dirfd, name, backing_flags(m, flags) | O_CREAT | O_EXCL | O_NOFOLLOW,
-			mode & 07777);
-	int r = fd < 0 ? -errno : fd;
+	int r = table_openat(&m->inodes, dirfd, name,
+			     backing_flags(m, flags) | O_CREAT | O_EXCL | O_NOFOLLOW, mode & 07777);
 
 	cred_restore(cred);
 	if (r == -EEXIST && !(flags & O_EXCL))
@@ -130,7 +128,7 @@ static void op_create(fuse_req_t req, fuse_ino_t parent, const char *name, mode_
 
 	if (!dir)
 		return;
-	if (fn_name_ok(name, strlen(name)))
+	if (is_name(name))
 		fd = create_file(req, fd, name, mode, fi->flags);
 	else
 		fd = -EINVAL;
@@ -149,9 +147,8 @@ static void op_tmpfile(fuse_req_t req, fuse_ino_t parent, mode_t mode, struct fu
 	if (!dir)
 		return;
 	cred = cred_enter(req, mode);
-	fd = openat(fd, ".", backing_flags(fnmount_of(req), fi->flags) | O_TMPFILE | excl,
-		    mode & 07777);
-	fd = fd < 0 ? -errno : fd;
+	fd = table_openat(&m->inodes, fd, ".", backing_flags(m, fi->flags) | O_TMPFILE | excl,
+			  mode & 07777);
 	cred_restore(cred);
 	reply_new_file(req, fd, fi);
 	inode_put(&m->inodes, dir);

@@ -67,6 +67,9 @@ struct proc_path {
 };
 const char *proc_path(struct proc_path *p, int fd);
 
+/* One name below a directory, and not ".." either. */
+bool is_name(const char *name);
+
 /* reply.c: answers */
 void reply_errno(fuse_req_t req, int result); /* 0 or -errno */
 /* The inode, in use until inode_put(), and its descriptor; or an answer and

@@ -195,10 +195,11 @@ static void close_fd(struct table *t, struct inode *i)
 	t->fds--;
 }
 
-/* Closes descriptors of inodes nobody works on, where the object can be found again. */
-static void close_some(struct table *t)
+/* Closes descriptors of inodes nobody works on, where the object can be found again. How many. */
+static size_t close_some(struct table *t)
 {
-	size_t want = t->fds_max / 16 + 1;
+	const size_t some = t->fds_max / 16 + 1;
+	size_t want = some;
 
 	for (size_t b = 0; b <= t->by_id.mask && want; b++) {
 		t->clock = (t->clock + 1) & t->by_id.mask;
@@ -209,6 +210,31 @@ static void close_some(struct table *t)
 			want--;
 		}
 	}
+	return some - want;
+}
+
+/* Open files take what is left of the descriptors, and may take all: false when none is idle. */
+static bool make_room(struct table *t, int err)
+{
+	size_t closed;
+
+	if (err != -EMFILE && err != -ENFILE)
+		return false;
+	pthread_mutex_lock(&t->lock);
+	closed = close_some(t);
+	pthread_mutex_unlock(&t->lock);
+	return closed > 0;
+}
+
+int table_openat(struct table *t, int dirfd, const char *name, int flags, mode_t mode)
+{
+	int fd;
+
+	do {
+		fd = openat(dirfd, name, flags | O_CLOEXEC, mode);
+		fd = fd < 0 ? -errno : fd;
+	} while (fd < 0 && make_room(t, fd));
+	return fd;
 }
 
 static void count_fd(struct table *t)
@@ -271,7 +297,9 @@ int inode_fd(struct table *t, struct inode *i)
 
 	if (fd >= 0)
 		return fd;
-	fd = handle_open(i->store->dir, i->handle_type, i->handle, i->handle_len, O_PATH);
+	do {
+		fd = handle_open(i->store->dir, i->handle_type, i->handle, i->handle_len, O_PATH);
+	} while (fd < 0 && make_room(t, fd));
 	if (fd < 0)
 		return fd;
 	pthread_mutex_lock(&t->lock);

@@ -76,6 +76,9 @@ struct inode *inode_get(struct table *t, uint64_t nodeid);
 void inode_put(struct table *t, struct inode *i);
 /* Its O_PATH descriptor, good while it is in use; or -errno. */
 int inode_fd(struct table *t, struct inode *i);
+/* openat() with O_CLOEXEC: a descriptor or -errno. Where none is left, inodes nobody works on
+ * give theirs up. */
+int table_openat(struct table *t, int dirfd, const char *name, int flags, mode_t mode);
 
 /* Finds or enters the object behind fd (O_PATH, taken), counts one lookup. The inode is in use
  * until inode_put(). 0 or -errno. */

@@ -187,10 +187,8 @@ static int open_for_locks(struct fnmount *m, struct inode *i)
 	if (fd < 0)
 		return fd;
 	proc_path(&p, fd);
-	fd = open(p.s, O_RDWR | O_CLOEXEC);
-	if (fd < 0)
-		fd = open(p.s, O_RDONLY | O_CLOEXEC);
-	return fd < 0 ? -errno : fd;
+	fd = table_openat(&m->inodes, AT_FDCWD, p.s, O_RDWR, 0);
+	return fd < 0 ? table_openat(&m->inodes, AT_FDCWD, p.s, O_RDONLY, 0) : fd;
 }
 
 /* The descriptor of an owner's locks; a new one where create is set. Locked by the caller. */

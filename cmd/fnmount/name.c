@@ -10,7 +10,7 @@
 
 /* What "." and ".." would say, the kernel knows; a server that followed ".." could be led out of
  * the backing directory. How long a name may be, the backing file system says. */
-static bool is_name(const char *name)
+bool is_name(const char *name)
 {
 	return *name && strcmp(name, ".") && strcmp(name, "..") && !strchr(name, '/');
 }

@@ -52,11 +52,12 @@ unsigned passthrough_stack_depth(const struct fnmount *m)
 static int32_t map_open(struct fnmount *m, int client)
 {
 	struct proc_path p;
-	struct backing_map map = {.fd = open(proc_path(&p, client), O_RDONLY | O_CLOEXEC)};
+	struct backing_map map = {
+		.fd = table_openat(&m->inodes, AT_FDCWD, proc_path(&p, client), O_RDONLY, 0)};
 	int32_t id;
 
 	if (map.fd < 0)
-		return -errno;
+		return map.fd;
 	id = ioctl(fuse_session_fd(m->session), DEV_BACKING_OPEN, &map);
 	close(map.fd);
 	return id;

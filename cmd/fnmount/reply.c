@@ -50,9 +50,9 @@ int lookup_entry(struct fnmount *m, struct inode *dir, const char *name, struct 
 
 	if (dirfd < 0)
 		return dirfd;
-	fd = openat(dirfd, name, O_PATH | O_NOFOLLOW | O_CLOEXEC);
+	fd = table_openat(&m->inodes, dirfd, name, O_PATH | O_NOFOLLOW, 0);
 	if (fd < 0)
-		return -errno;
+		return fd;
 	if (fstatat(fd, "", &e->attr, AT_EMPTY_PATH)) {
 		r = -errno;
 		close(fd);

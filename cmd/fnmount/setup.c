@@ -81,17 +81,34 @@ int setup_paths(struct fnmount *m)
 	return 0;
 }
 
+/* What the kernel allows a privileged process, or 0. */
+static rlim_t most_descriptors(void)
+{
+	char text[24] = "";
+	int fd = open("/proc/sys/fs/nr_open", O_RDONLY | O_CLOEXEC);
+	ssize_t n = fd < 0 ? 0 : read(fd, text, sizeof(text) - 1);
+
+	if (fd >= 0)
+		close(fd);
+	return n > 0 ? (rlim_t)strtoull(text, NULL, 10) : 0;
+}
+
 /* As many descriptors as we may have: each held inode and open file takes one. */
 size_t setup_descriptors(void)
 {
-	struct rlimit lim;
+	const rlim_t plenty = 1 << 20;
+	struct rlimit lim, more;
+	rlim_t most = most_descriptors();
 
 	if (getrlimit(RLIMIT_NOFILE, &lim))
 		return 512;
-	lim.rlim_cur = lim.rlim_max;
-	setrlimit(RLIMIT_NOFILE, &lim);
-	if (getrlimit(RLIMIT_NOFILE, &lim) || lim.rlim_cur == RLIM_INFINITY)
-		return 1 << 20;
+	more.rlim_cur = more.rlim_max = most < plenty ? most : plenty;
+	if (lim.rlim_max >= more.rlim_max || setrlimit(RLIMIT_NOFILE, &more)) {
+		lim.rlim_cur = lim.rlim_max;
+		setrlimit(RLIMIT_NOFILE, &lim);
+	}
+	if (getrlimit(RLIMIT_NOFILE, &lim) || lim.rlim_cur > plenty)
+		return plenty;
 	return lim.rlim_cur;
 }
 

@@ -17,6 +17,10 @@ serve() {
 	start fnmount fnmount -f b m
 	wait_for 10 mounted "$BATS_TEST_TMPDIR/m"
 }
+few_descriptors() {
+	start fnmount setpriv --bounding-set=-sys_resource sh -c "ulimit -n $1; exec fnmount -f b m"
+	wait_for 10 mounted "$BATS_TEST_TMPDIR/m"
+}
 nobody() { setpriv --reuid=65534 --regid=65534 --clear-groups "$@"; }
 
 # same SCRIPT: run in m/t and in plain/t (with umask 027) it says the same and leaves the same.
@@ -148,8 +152,7 @@ attributes='echo x >f; chmod 640 f; chmod 4755 f; chown 1:2 f; touch -d @12345.6
 	(cd m/a && mv "$BATS_TEST_TMPDIR/b/a" "$BATS_TEST_TMPDIR/away" && run ls ../secret && [ "$status" -ne 0 ])
 }
 @test "many descriptors: inodes are found again by handle" {
-	start fnmount sh -c 'ulimit -n 256; exec fnmount -f b m'
-	wait_for 10 mounted "$BATS_TEST_TMPDIR/m"
+	few_descriptors 256
 	mkdir b/many
 	(cd b/many && seq 2000 | xargs touch)
 	ls -l m/many | wc -l | grep -qx 2001
@@ -157,4 +160,19 @@ attributes='echo x >f; chmod 640 f; chmod 4755 f; chown 1:2 f; touch -d @12345.6
 	[ "$(cat m/many/7)" = x ]
 	for i in 1 999 2000; do echo "$i" >"m/many/$i" && [ "$(cat "b/many/$i")" = "$i" ]; done
 	[ "$(find "/proc/$fnmount_pid/fd" -mindepth 1 | wc -l)" -lt 256 ]
+}
+@test "open files may take nearly every descriptor" {
+	few_descriptors 256
+	mkdir b/many b/dirs
+	(cd b/many && seq 300 | xargs touch)
+	(cd b/dirs && seq 300 | xargs mkdir)
+	ls -lR m >/dev/null
+	for d in many dirs; do
+		(for i in $(seq 200); do exec {fd}<"m/$d/$i" || exit 1; done
+			echo x >m/new && cat m/new && ls m/dirs/7 && mkdir m/d && rmdir m/d) ||
+			{ echo "not all of $d" && false; }
+	done
+	(for i in $(seq 300); do exec {fd}<"m/many/$i" || exit 0; done; false) 2>said
+	grep -q 'Too many open files' said
+	[ "$(cat m/many/1; echo ok)" = ok ]
 }
