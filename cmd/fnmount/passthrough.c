@@ -27,11 +27,19 @@ struct backing_map {
 
 #define IDLE_MAX (sizeof(((struct fnmount *)0)->idle) / sizeof(struct inode *))
 
+static bool is_fuse(const struct fnmount *m)
+{
+	struct statfs fs;
+
+	return !statfs(m->backing, &fs) && fs.f_type == FUSE_SUPER_MAGIC;
+}
+
 uint64_t passthrough_init_flags(const struct fnmount *m)
 {
-	/* inotify cannot tell what passes through in the kernel from what others write. The
-	 * kernel refuses passthrough beside its own writeback cache. */
-	bool blind = m->source && !strcmp(fn_source_name(m->source), "inotify");
+	/* fanotify alone tells what passes through in the kernel from what others write: with
+	 * another source the open that raises CLOSE_WRITE is on its far side a CLOSE_WRITE again.
+	 * The kernel refuses passthrough beside its own writeback cache. */
+	bool blind = m->source ? m->elsewhere : is_fuse(m);
 	bool pass = !m->config.no_passthrough && !m->config.writeback && m->as_caller && !blind;
 
 	return FN_INITF_HANDLE_KILLPRIV_V2 | (pass ? FN_INITF_PASSTHROUGH : 0);
