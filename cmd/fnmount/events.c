@@ -3,32 +3,23 @@
 #include "fnmount.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <sys/vfs.h>
-#include <linux/magic.h>
 #include <unistd.h>
 
 #include "common/cmd.h"
+#include "fs.h"
 #include "source/feed.h"
 
-static const uint32_t remote_magic[] = {
-	FUSE_SUPER_MAGIC, NFS_SUPER_MAGIC, SMB_SUPER_MAGIC, CIFS_SUPER_MAGIC,
-	SMB2_SUPER_MAGIC, V9FS_MAGIC,      AFS_SUPER_MAGIC, CEPH_SUPER_MAGIC,
-	CODA_SUPER_MAGIC, 0x0bd00bd0, /* Lustre */
-};
+#define WATCHES_MS 15000 /* a slow connection */
 
 static bool is_local(const char *path)
 {
 	struct statfs fs;
 
-	if (statfs(path, &fs))
-		return false;
-	for (size_t i = 0; i < sizeof(remote_magic) / sizeof(remote_magic[0]); i++)
-		if ((uint32_t)fs.f_type == remote_magic[i])
-			return false;
-	return true;
+	return !statfs(path, &fs) && fs_is_local(&fs);
 }
 
 static const struct {
@@ -85,9 +76,34 @@ static void message(void *arg, const char *text)
 	fn_warn("%s", text);
 }
 
+/* fnwatch --wire begins its stream when its watches are in force: what changes once we are there is
+ * to arrive. Whatever else may say nothing for long. */
+static void await_watches(struct fnmount *m)
+{
+	struct pollfd p = {.fd = fn_source_fd(m->source), .events = POLLIN};
+
+	if (strstr(m->events, "--wire"))
+		poll(&p, 1, WATCHES_MS);
+}
+
+static bool looked_at(void *arg, const struct fn_str *path)
+{
+	const struct fnmount *m = arg;
+
+	return fn_server_holds(m->server, path);
+}
+
 static int open_feed(struct fnmount *m)
 {
-	return fn_source_feed(&m->source, m->events, &(struct fn_feed_opts){.message = message});
+	const struct fn_feed_opts opts = {.message = message,
+					  .fresh = is_local(m->backing) ? NULL : m->backing,
+					  .looked_at = looked_at,
+					  .arg = m};
+	int r = fn_source_feed(&m->source, m->events, &opts);
+
+	if (!r)
+		await_watches(m);
+	return r;
 }
 
 /* The control file of the mount below, if it has one; else what the kernel sees itself. */

@@ -8,6 +8,7 @@
 #include <sys/statfs.h>
 #include <unistd.h>
 
+#include "fs.h"
 #include "handle.h"
 
 #define ROOT_ID 1
@@ -173,8 +174,10 @@ static struct store *store_of(struct table *t, dev_t dev, int fd)
 		return NULL;
 	s->dev = dev;
 	s->dir = reopen_dir(fd);
-	if (!fstatfs(fd, &fs))
+	if (!fstatfs(fd, &fs)) {
 		memcpy(&s->fsid, &fs.f_fsid, sizeof(s->fsid));
+		s->remote = !fs_is_local(&fs);
+	}
 	s->index = t->nstores++;
 	*tail = s;
 	return s;
@@ -346,10 +349,24 @@ static struct inode *find_ino(struct table *t, const struct store *s, ino_t ino)
 	return i;
 }
 
-/* The known inode, or a new one. One without a descriptor is not pinned: its number may be
- * another object's by now, which the handle tells. *fd becomes -1 when it is taken. */
-static struct inode *find_or_make(struct table *t, struct store *s, int *fd, const struct stat *st,
-				  const struct handle *h)
+/* There a number may stand for several objects at once: a link of its own to some server's mind,
+ * or a file that is gone on the far side and the one that got its number. */
+static struct inode *find_remote(struct table *t, const struct store *s, const struct stat *st,
+				 const struct handle *h)
+{
+	struct inode *i;
+
+	for (i = *ino_slot(t, s, st->st_ino); i; i = i->next_ino)
+		if (i->ino == st->st_ino && i->store == s && i->type == (st->st_mode & S_IFMT) &&
+		    same_handle(i, h))
+			break;
+	return i;
+}
+
+/* One without a descriptor is not pinned: its number may be another object's by now, which the
+ * handle tells. */
+static struct inode *find_local(struct table *t, const struct store *s, const struct stat *st,
+				const struct handle *h)
 {
 	struct inode *i = find_ino(t, s, st->st_ino);
 
@@ -357,6 +374,15 @@ static struct inode *find_or_make(struct table *t, struct store *s, int *fd, con
 		unlink_object(t, i);
 		i = NULL;
 	}
+	return i;
+}
+
+/* The known inode, or a new one. *fd becomes -1 when it is taken. */
+static struct inode *find_or_make(struct table *t, struct store *s, int *fd, const struct stat *st,
+				  const struct handle *h)
+{
+	struct inode *i = s->remote ? find_remote(t, s, st, h) : find_local(t, s, st, h);
+
 	if (!i) {
 		i = inode_new(t, s, *fd, st, h);
 		if (i)
@@ -375,7 +401,7 @@ int inode_enter(struct table *t, int fd, const struct stat *st, struct inode **o
 	s = store_of(t, st->st_dev, fd);
 	if (s)
 		i = find_ino(t, s, st->st_ino);
-	if (s && (!i || i->fd < 0)) {
+	if (s && (!i || i->fd < 0 || s->remote)) {
 		pthread_mutex_unlock(&t->lock);
 		handle_of(&h, fd);
 		pthread_mutex_lock(&t->lock);

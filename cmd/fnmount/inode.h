@@ -22,6 +22,7 @@ struct store {
 	uint64_t fsid;
 	unsigned index; /* 0: that of the backing directory itself */
 	int dir;        /* any open directory in it, for open_by_handle_at(); -1: cannot */
+	bool remote;    /* a descriptor here does not keep an inode number from being used again */
 };
 
 struct posix_owner {

@@ -19,7 +19,8 @@ static const struct fn_option options[] = {
 	 "*fanotify*, *inotify*, *control*: exactly this.\n\n"
 	 "*unix:*PATH, *vsock:*CID*:*PORT, a character device or FIFO by its path, *-* for standard "
 	 "input, or any other text: a command for *sh -c*. Each gives a stream of events as "
-	 "fnwatch(1) writes with *--wire* or *--json*. A stream that ends is started again, after "
+	 "fnwatch(1) writes with *--wire* or *--json*. With *--wire* in its "
+	 "words a command is given 15 s to set its watches. A stream that ends is started again, after "
 	 "a pause that grows to 5 s; what may have been missed shows as lost events.",
 	 FN_COMPLETE_WORDS, "auto|none|control|fanotify|inotify|unix:|vsock:|-"},
 	{OPT_TIMEOUT, 't', "timeout", "SECONDS", "how long the kernel caches names and attributes",
@@ -36,8 +37,9 @@ static const struct fn_option options[] = {
 	 FN_COMPLETE_NONE, NULL},
 	{OPT_NO_PASSTHROUGH, 0, "no-passthrough", NULL,
 	 "serve reads and writes here, not in the kernel",
-	 "FUSE passthrough (Linux 6.9, as root) is used where it is to be had.", FN_COMPLETE_NONE,
-	 NULL},
+	 "FUSE passthrough (Linux 6.9, as root) is used where it is to be had and fanotify tells "
+	 "of the events.",
+	 FN_COMPLETE_NONE, NULL},
 	{OPT_NO_CONTROL, 0, "no-control", NULL, "show no control file for remote watches", NULL,
 	 FN_COMPLETE_NONE, NULL},
 	{OPT_READY_FD, 0, "ready-fd", "N", "write a newline to descriptor N once all is set up",

@@ -162,6 +162,15 @@ bool fn_server_wants(struct fn_server *srv, const struct fn_object *dir,
 	return false;
 }
 
+bool fn_server_holds(struct fn_server *srv, const struct fn_str *path)
+{
+	struct fn_str dir, name;
+	uint64_t nodeid;
+
+	split(path, &dir, &name);
+	return !fn_nodes_resolve(srv->nodes, dir.data, dir.len, &nodeid);
+}
+
 static bool names_ok(const struct fn_event *ev)
 {
 	const struct fn_str *names[] = {&ev->name, &ev->old_name};

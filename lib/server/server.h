@@ -68,6 +68,8 @@ int fn_server_push(struct fn_server *srv, const struct fn_event *ev);
  * source that can leave them out early (struct fn_source_opts). If not, they count as unheld. */
 bool fn_server_wants(struct fn_server *srv, const struct fn_object *dir,
 		     const struct fn_object *old_dir, unsigned n);
+/* Whether the kernel holds the directory of this path, so that somebody may have looked there. */
+bool fn_server_holds(struct fn_server *srv, const struct fn_str *path);
 /* A thread of the server's own that dispatches src into fn_server_push() until detach, which
  * also closes src. */
 int fn_server_follow(struct fn_server *srv, struct fn_source *src);

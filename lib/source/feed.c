@@ -12,6 +12,7 @@
 
 #include "event/event_parse.h"
 #include "source/dial.h"
+#include "source/freshen.h"
 #include "source/source_impl.h"
 #include "wire/fn1.h"
 
@@ -74,12 +75,19 @@ static int emit_lost(struct feed *f, uint64_t lost)
 	return fn_source_emit(&f->base, &ev);
 }
 
+static bool looked_at(const struct feed *f, const struct fn_str *path)
+{
+	return path->data && (!f->opts.looked_at || f->opts.looked_at(f->opts.arg, path));
+}
+
 static int emit(struct feed *f, struct fn_event *ev)
 {
 	uint64_t gap = fn1_seq_gap(&f->next_seq, ev);
 	int rc = gap ? emit_lost(f, gap) : 0;
 
 	ev->root = ev->old_root = 0;
+	if (f->opts.fresh && (looked_at(f, &ev->path) || looked_at(f, &ev->old_path)))
+		fn_freshen(f->opts.fresh, ev);
 	return rc | fn_source_emit(&f->base, ev);
 }
 

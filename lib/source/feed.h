@@ -12,6 +12,11 @@
 struct fn_feed_opts {
 	/* Called with a line for people, at most once a second. May be NULL. */
 	void (*message)(void *arg, const char *text);
+	/* Where what the events tell of is seen here, over a file system that does not hear of
+	 * changes: its caches are made fresh before an event is handed on. May be NULL. */
+	const char *fresh;
+	/* Whether anybody can have looked there; NULL: everywhere. */
+	bool (*looked_at)(void *arg, const struct fn_str *path);
 	void *arg;
 };
 
