@@ -142,10 +142,10 @@ $(FNGEN): $(patsubst %.c,$(BUILD)/%.o,$(sort $(wildcard cmd/gen/*.c))) $(patsubs
 	$(Q)$(CC) $(LDFLAGS) $(LD_SAN) -o $@ $^ $(CMD_LIBS)
 
 man: $(MAN)
-$(BUILD)/man/%: man/%.scd $(FNGEN)
+$(BUILD)/man/%: man/%.scd $(FNGEN) man/recipes.awk README.md
 	$(call say,MAN,$@)
 	@mkdir -p $(@D)
-	$(Q)$(FNGEN) man $< > $@.in
+	$(Q)$(FNGEN) man $< | awk -f man/recipes.awk -v readme=README.md > $@.in
 	$(Q)SOURCE_DATE_EPOCH=$${SOURCE_DATE_EPOCH:-$$(git log -1 --format=%ct 2>/dev/null || echo 0)} $(SCDOC) < $@.in > $@
 
 completions: $(FNGEN)

@@ -1,0 +1,144 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: GPL-2.0-or-later
+# README's recipes, typed in as they stand there; those that need a guest are in tests/guests.
+
+load helpers
+load recipes
+
+setup_file() {
+	export TYPED=$BATS_FILE_TMPDIR/typed
+	: >"$TYPED"
+}
+
+setup() {
+	need_root
+	need_fuse
+}
+
+teardown() {
+	machines_end
+}
+
+@test "sshfs: native events of what the server's users do" {
+	need_command sshfs
+	need_command dropbear
+	machine client
+	machine server
+	keys client server
+	mkdir "$BATS_TEST_TMPDIR/server/src/dir"
+	type_in client 'sshfs and NFS' 1
+	arrives client server
+}
+
+# A host and its guest, whose share bindfs serves: like any server, it tells nobody what changes.
+host_and_guest() {
+	need_command bindfs
+	need_command dropbear
+	machine host
+	machine guest
+	keys host guest
+	mkdir "$BATS_TEST_TMPDIR/host/src/dir"
+	printf '#!/bin/sh\nexec "$@"\n' >"$BATS_TEST_TMPDIR/guest/tools/sudo"
+	chmod 755 "$BATS_TEST_TMPDIR/guest/tools/sudo"
+	on guest bindfs "$BATS_TEST_TMPDIR/host/src" /src
+}
+
+@test "Lima from a Linux host" {
+	host_and_guest
+	stand_in host limactl shell default
+	type_in host 'Lima, Colima, Podman machine' 2
+	wait_for 5 on guest mountpoint -q /mnt/src
+	arrives guest host
+}
+
+# What fswatch says is coarser than what happened, and a second late.
+from_fswatch() {
+	host_and_guest
+	stand_in host "$@"
+	type_in guest 'Lima, Colima, Podman machine' 1 guest
+	ONLY_LINE="*| $1 *" type_in host 'Lima, Colima, Podman machine' 1 host
+	start watch on guest inotifywait -m -r /mnt/src --format '%w%f %e %c'
+	wait_for 10 grep -q established "$BATS_TEST_TMPDIR/watch.err"
+	for n in $(seq 40); do # fswatch does not tell when it watches
+		echo >"$BATS_TEST_TMPDIR/host/src/a$n"
+		if wait_for 1 grep -q '/a[0-9]* CREATE' "$BATS_TEST_TMPDIR/watch.out"; then break; fi
+	done
+	mv "$BATS_TEST_TMPDIR/host/src/a$n" "$BATS_TEST_TMPDIR/host/src/dir/b"
+	wait_for 10 grep -q '/dir/b MOVED_TO' "$BATS_TEST_TMPDIR/watch.out"
+	rm "$BATS_TEST_TMPDIR/host/src/dir/b"
+	wait_for 10 grep -q '/dir/b DELETE' "$BATS_TEST_TMPDIR/watch.out"
+}
+
+@test "Lima: fswatch into the guest" {
+	need_command fswatch
+	from_fswatch limactl shell default
+}
+
+@test "Colima: fswatch into the guest" {
+	need_command fswatch
+	from_fswatch colima ssh --
+}
+
+@test "Podman machine: fswatch into the guest" {
+	need_command fswatch
+	from_fswatch podman machine ssh
+}
+
+@test "libvirt takes the XML" {
+	need_command virt-xml-validate
+	recipe libvirt | grep -v '^</\?devices>$' >"$BATS_TEST_TMPDIR/parts"
+	{
+		echo "<domain type='kvm'><name>guest</name><memory>1048576</memory>"
+		sed -n '1,/<.memoryBacking>/p' "$BATS_TEST_TMPDIR/parts"
+		echo "<os><type>hvm</type></os><devices>"
+		sed '1,/<.memoryBacking>/d' "$BATS_TEST_TMPDIR/parts"
+		echo "</devices></domain>"
+	} >"$BATS_TEST_TMPDIR/domain.xml"
+	run -0 virt-xml-validate "$BATS_TEST_TMPDIR/domain.xml" domain
+	sed -i 's/virtiofs/virtiofz/' "$BATS_TEST_TMPDIR/domain.xml"
+	run -3 virt-xml-validate "$BATS_TEST_TMPDIR/domain.xml" domain
+	recipe libvirt >>"$TYPED"
+}
+
+# In words of a shell's pattern: what is not typed in here, and why.
+elsewhere() {
+	cat <<-'EOF'
+		fnmount /src /export	guests
+		virtiofsd *	guests
+		mount -t virtiofs *	guests
+		fnmount /mnt/share /mnt/src	guests
+		mkfifo /run/events.in /run/events.out	guests
+		fnwatch --wire -r /src >/run/events.in	guests
+		fnmount --events=/dev/virtio-ports/*	guests
+		socat VSOCK-LISTEN*	guests
+		fnmount --events=vsock:*	guests
+		qemu-system-x86_64 ... *memory-backend-memfd*	guests, with QEMU
+		qemu-system-x86_64 ... *virtserialport*	guests, with QEMU
+		qemu-system-x86_64 ... *vhost-vsock-pci*	not run: needs vhost_vsock in the host's kernel
+		nerdctl run *	not run: needs Kata; what it runs in the guest: guests
+		mount -t nfs *	guests
+		install -D *	systemd
+		systemctl enable *	systemd
+	EOF
+}
+
+@test "each line is typed in by a test, or there is a reason" {
+	[ -z "${BATS_TEST_FILTER:-}" ] || skip
+	while IFS=$'\t' read -r pattern _; do
+		patterns+=("$pattern")
+	done < <(elsewhere)
+	used=()
+	while IFS=$'\a' read -r heading _ _ line; do
+		if grep -qxF -- "$line" "$TYPED"; then continue; fi
+		for i in "${!patterns[@]}"; do
+			# shellcheck disable=SC2053 # a pattern
+			if [[ $line == ${patterns[i]} ]]; then
+				used[i]=1
+				continue 2
+			fi
+		done
+		echo "$heading: nobody runs: $line"
+		return 1
+	done < <(recipes | tr '\t' '\a')
+	[ "${#used[@]}" -eq "${#patterns[@]}" ]
+}
