@@ -29,7 +29,7 @@ Q          := $(if $(filter 1,$(V)),,@)
 say         = $(if $(filter 1,$(V)),,@printf '  %-7s %s\n' '$(1)' '$(2)')
 
 # The goals that need no library: they must work before `make deps` has run.
-NODEP_GOALS := deps clean demo check check-programs dist uninstall
+NODEP_GOALS := deps clean demo check check-programs dist deb uninstall
 ifneq ($(filter-out $(NODEP_GOALS),$(or $(MAKECMDGOALS),all)),)
 PKGS        := fuse3 libmnl popt
 PKG_CFLAGS  := $(shell $(PKG_CONFIG) --cflags $(PKGS))
@@ -74,7 +74,7 @@ BENCH     := $(BENCH_SRC:tests/bench/%.c=$(BUILD)/tests/bench/%)
 .SECONDARY:
 .SECONDEXPANSION:
 .PHONY: all lib man completions install uninstall clean deps demo check check-fast check-san check-tsan \
-	check-build check-guests check-programs bench lint format dist static tests-build fuzz-build
+	check-build check-guests check-programs bench lint format dist deb static tests-build fuzz-build
 
 all: lib $(BINS) man $(UNITS)
 
@@ -269,6 +269,10 @@ uninstall:
 dist:
 	@mkdir -p dist
 	git archive --format=tar --prefix=fnutils-$(VERSION)/ HEAD | gzip -n9 > dist/fnutils-$(VERSION).tar.gz
+
+# Debian packages of HEAD: fnutils, libfnotify0, libfnotify-dev.
+deb:
+	packaging/deb dist
 
 clean:
 	rm -rf build build-* dist
