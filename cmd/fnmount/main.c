@@ -225,6 +225,7 @@ static int attach(struct fnmount *m)
 					    .hooks = events_hooks(),
 					    .hooks_ctx = m,
 					    .queue_max = QUEUE_MAX,
+					    .near = true,
 					    .no_control = m->config.no_control,
 					    .paths_only = m->elsewhere,
 					    .init_flags = passthrough_init_flags(m),

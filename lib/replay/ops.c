@@ -88,8 +88,8 @@ static void init_op(struct fn_replay *r, struct fn_shim_op *op, const struct fn_
 	op->fh = r->conf.fh;
 	op->made_up = r->made_up;
 	r->made_up += 2;
-	op->uid = geteuid();
-	op->gid = getegid();
+	op->uid = r->uid;
+	op->gid = r->gid;
 }
 
 static void begin(struct fn_replay *r, struct fn_shim_op *op)

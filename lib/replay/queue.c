@@ -5,6 +5,7 @@
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #define DEFAULT_MAX 65536
 #define RECENT 4096 /* names whose last event is known */
@@ -22,6 +23,7 @@ struct fn_queue {
 	uint64_t head, tail; /* head is the next to pop */
 	bool closed;
 	atomic_size_t moves;
+	atomic_bool waits;
 	struct recent recent[RECENT];
 	uint64_t lost[FN_QUEUE_LOST_MAX]; /* directories that lost events */
 	size_t nlost;
@@ -30,6 +32,7 @@ struct fn_queue {
 struct fn_queue *fn_queue_new(size_t max)
 {
 	struct fn_queue *q = calloc(1, sizeof(*q));
+	pthread_condattr_t attr;
 	size_t size = 16;
 
 	if (!q)
@@ -43,7 +46,10 @@ struct fn_queue *fn_queue_new(size_t max)
 		return NULL;
 	}
 	pthread_mutex_init(&q->lock, NULL);
-	pthread_cond_init(&q->some, NULL);
+	pthread_condattr_init(&attr);
+	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
+	pthread_cond_init(&q->some, &attr);
+	pthread_condattr_destroy(&attr);
 	return q;
 }
 
@@ -226,16 +232,46 @@ bool fn_queue_idle(struct fn_queue *q)
 	return idle;
 }
 
+static bool is_idle(const struct fn_queue *q)
+{
+	return q->head == q->tail && !q->nlost && !q->closed;
+}
+
 bool fn_queue_wait(struct fn_queue *q)
 {
 	bool open;
 
 	pthread_mutex_lock(&q->lock);
-	while (q->head == q->tail && !q->nlost && !q->closed)
+	atomic_store(&q->waits, true);
+	while (is_idle(q))
 		pthread_cond_wait(&q->some, &q->lock);
+	atomic_store(&q->waits, false);
 	open = !q->closed;
 	pthread_mutex_unlock(&q->lock);
 	return open;
+}
+
+bool fn_queue_wait_ms(struct fn_queue *q, unsigned ms)
+{
+	struct timespec until;
+	int res = 0;
+
+	clock_gettime(CLOCK_MONOTONIC, &until);
+	until.tv_nsec += (long)ms * 1000000;
+	until.tv_sec += until.tv_nsec / 1000000000;
+	until.tv_nsec %= 1000000000;
+	pthread_mutex_lock(&q->lock);
+	atomic_store(&q->waits, true);
+	while (!res && is_idle(q))
+		res = pthread_cond_timedwait(&q->some, &q->lock, &until);
+	atomic_store(&q->waits, false);
+	pthread_mutex_unlock(&q->lock);
+	return !res;
+}
+
+bool fn_queue_waits(struct fn_queue *q)
+{
+	return atomic_load(&q->waits);
 }
 
 void fn_queue_close(struct fn_queue *q)

@@ -27,6 +27,10 @@ void fn_queue_lose(struct fn_queue *q, const uint64_t *dirs, size_t n);
 uint64_t fn_queue_pop_lost(struct fn_queue *q);
 /* Wait until there is something or the queue was closed; false: closed. */
 bool fn_queue_wait(struct fn_queue *q);
+/* The same for ms at most; true: there is something, or it was closed. */
+bool fn_queue_wait_ms(struct fn_queue *q, unsigned ms);
+/* Somebody waits. */
+bool fn_queue_waits(struct fn_queue *q);
 bool fn_queue_idle(struct fn_queue *q);
 /* Less than half full. */
 bool fn_queue_roomy(struct fn_queue *q);

@@ -45,6 +45,9 @@ struct fn_replay_conf {
 	/* An operation begins and ends: its requests are to be seen by the shim. */
 	void (*begin)(void *ctx, struct fn_shim_op *op);
 	void (*end)(void *ctx);
+	/* The thread is about to be woken; it has had nothing to do for a while. */
+	void (*waking)(void *ctx);
+	void (*resting)(void *ctx);
 	/* The server counts a node n times more than the kernel does. */
 	void (*forget)(void *ctx, uint64_t nodeid, uint64_t n);
 	/* Events whose names could not be resolved when they came. */

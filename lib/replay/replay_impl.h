@@ -17,8 +17,10 @@ struct fn_replay {
 	char *mountpoint, *probe, *limbo;
 	struct fn_queue *queue;
 	pthread_t thread;
-	char *stack;          /* of the process that works for it */
-	pid_t pid;            /* the server's */
+	char *stack; /* of the process that works for it */
+	pid_t pid;   /* the server's */
+	uid_t uid;
+	gid_t gid;
 	pthread_mutex_t lock; /* of ready */
 	pthread_cond_t changed;
 	bool ready, joined;

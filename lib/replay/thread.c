@@ -22,6 +22,7 @@
 /* How many events until the clone of the mount is let go and looked for again, so that a mount
  * that was unmounted meanwhile ends soon. */
 #define BATCH 128
+#define REST_MS 2
 #define STACK_SIZE (256 * 1024)
 
 static bool wait_ready(struct fn_replay *r)
@@ -135,6 +136,13 @@ static void drain(struct fn_replay *r)
 	fn_replay_close(r);
 }
 
+static bool wait_work(struct fn_replay *r)
+{
+	if (!fn_queue_wait_ms(r->queue, REST_MS) && r->conf.resting)
+		r->conf.resting(r->conf.ctx);
+	return fn_queue_wait(r->queue);
+}
+
 static int work(void *arg)
 {
 	struct fn_replay *r = arg;
@@ -145,7 +153,7 @@ static int work(void *arg)
 		return 1;
 	probe(r);
 	fn_replay_close(r);
-	while (fn_queue_wait(r->queue))
+	while (wait_work(r))
 		drain(r);
 	if (r->dev_fd >= 0)
 		close(r->dev_fd);
@@ -220,6 +228,8 @@ int fn_replay_start(struct fn_replay **out, const struct fn_replay_conf *conf)
 			MAP_PRIVATE | MAP_ANONYMOUS | MAP_STACK, -1, 0);
 	r->dev_fd = r->mount_fd = r->dir_fd = r->limbo_fd = r->server_fd = -1;
 	r->made_up = FN_NODE_MADE_UP;
+	r->uid = geteuid();
+	r->gid = getegid();
 	pthread_mutex_init(&r->lock, NULL);
 	pthread_cond_init(&r->changed, NULL);
 	if (r->mountpoint && r->probe && r->limbo && r->queue && r->stack != MAP_FAILED)
@@ -245,6 +255,8 @@ void fn_replay_ready(struct fn_replay *r, uint64_t init_flags, int fd)
 
 void fn_replay_push(struct fn_replay *r, const struct fn_item *item)
 {
+	if (r->conf.waking && fn_queue_waits(r->queue))
+		r->conf.waking(r->conf.ctx);
 	switch (fn_queue_push(r->queue, item)) {
 	case FN_PUSHED:
 		atomic_fetch_add(&r->taken, 1);

@@ -17,6 +17,7 @@ static void begin_op(void *ctx, struct fn_shim_op *op)
 {
 	struct fn_server *srv = ctx;
 
+	fn_near_begin(&srv->near);
 	pthread_mutex_lock(&srv->op_lock);
 	srv->op = op;
 	srv->blocked_unique = 0;
@@ -34,6 +35,20 @@ static void end_op(void *ctx)
 	srv->blocked_unique = 0;
 	atomic_store(&srv->awaited, 0);
 	pthread_mutex_unlock(&srv->op_lock);
+}
+
+static void waking(void *ctx)
+{
+	struct fn_server *srv = ctx;
+
+	fn_near_wake(&srv->near);
+}
+
+static void resting(void *ctx)
+{
+	struct fn_server *srv = ctx;
+
+	fn_near_rest(&srv->near);
 }
 
 static int path_hook(void *ctx, uint64_t nodeid, char *buf, size_t size)
@@ -85,6 +100,8 @@ static void free_server(struct fn_server *srv)
 	fn_local_free(srv->local);
 	fn_nodes_free(srv->nodes);
 	fn_track_destroy(&srv->track);
+	fn_readers_destroy(&srv->readers);
+	fn_near_destroy(&srv->near);
 	pthread_mutex_destroy(&srv->op_lock);
 	pthread_mutex_destroy(&srv->inject_lock);
 	free(srv->mountpoint);
@@ -107,6 +124,8 @@ static struct fn_server *new_server(struct fuse_session *se, const struct fn_ser
 	srv->init.want = opts->init_flags;
 	srv->init.max_stack_depth = opts->max_stack_depth;
 	fn_track_init(&srv->track);
+	fn_readers_init(&srv->readers, fuse_session_fd(se));
+	fn_near_init(&srv->near, opts->near);
 	pthread_mutex_init(&srv->op_lock, NULL);
 	pthread_mutex_init(&srv->inject_lock, NULL);
 	srv->nodes = fn_nodes_new();
@@ -132,6 +151,8 @@ static int start_replay(struct fn_server *srv, const struct fn_server_opts *opts
 		.by_name = opts->paths_only,
 		.begin = begin_op,
 		.end = end_op,
+		.waking = waking,
+		.resting = resting,
 		.forget = fn_io_forget,
 		.resolve = fn_push_resolve,
 		.progress = fn_control_progressed,
@@ -231,6 +252,7 @@ static void end_replay(struct fn_server *srv)
 	}
 	free(buf);
 	fn_replay_free(srv->replay);
+	fn_near_rest(&srv->near);
 }
 
 void fn_server_detach(struct fn_server *srv)

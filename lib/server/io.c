@@ -280,6 +280,7 @@ bool fn_io_request(struct fn_server *srv, int fd, struct fn_msg *msg)
 		return false;
 	replay = is_replay(srv, in);
 	if (replay) {
+		fn_near_replay(&srv->near);
 		if (!replay_request(srv, fd, msg))
 			return false;
 		armed_request(srv, fd, msg, true, &fx);
@@ -287,8 +288,10 @@ bool fn_io_request(struct fn_server *srv, int fd, struct fn_msg *msg)
 		 * next who looks is to ask. */
 		fx.brief |= srv->paths_only && in->opcode == FUSE_LOOKUP;
 	} else if (fn_node_reserved(in->nodeid)) {
+		fn_near_client(&srv->near);
 		return stranger(fd, msg);
 	} else {
+		fn_near_client(&srv->near);
 		if (!armed_request(srv, fd, msg, false, &fx))
 			return false;
 		fn_local_request(srv, msg);
@@ -301,32 +304,53 @@ bool fn_io_request(struct fn_server *srv, int fd, struct fn_msg *msg)
 	return true;
 }
 
-static ssize_t io_read(struct fn_server *srv, int fd, void *buf, size_t size)
+/* True: the server gets the request. */
+static bool take_request(struct fn_server *srv, int fd, struct fn_msg *msg)
 {
-	struct fn_msg msg = {.buf = buf, .cap = size};
 	int state;
 	bool pass;
 
-	while (srv) {
-		ssize_t res = 0;
+	/* libfuse cancels threads that wait; one that holds a request has to answer it. */
+	pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &state);
+	fn_init_flags_request(&srv->init, msg->buf, msg->len);
+	pass = fn_io_request(srv, fd, msg);
+	pthread_setcancelstate(state, NULL);
+	return pass;
+}
 
+static ssize_t next_request(struct fn_server *srv, struct fn_turn *turn, int fd, void *buf,
+			    size_t size)
+{
+	struct fn_msg msg = {.buf = buf, .cap = size};
+	ssize_t res = 0;
+
+	do {
 		if (atomic_load_explicit(&srv->ninject, memory_order_relaxed))
 			res = injected(srv, buf, size);
 		if (res)
 			return res;
-		res = read(fd, buf, size);
+		res = fn_readers_read(turn, fd, buf, size);
 		if (res <= 0)
 			return res;
-		/* libfuse cancels threads that wait; one that holds a request has to answer it. */
-		pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &state);
 		msg.len = (size_t)res;
-		fn_init_flags_request(&srv->init, buf, msg.len);
-		pass = fn_io_request(srv, fd, &msg);
-		pthread_setcancelstate(state, NULL);
-		if (pass)
-			return (ssize_t)msg.len;
-	}
-	return read(fd, buf, size); /* detached */
+		res = 0;
+	} while (!take_request(srv, fd, &msg));
+	return (ssize_t)msg.len;
+}
+
+static ssize_t io_read(struct fn_server *srv, int fd, void *buf, size_t size)
+{
+	struct fn_turn turn;
+	ssize_t res;
+
+	if (!srv)
+		return read(fd, buf, size); /* detached */
+	turn = (struct fn_turn){.readers = &srv->readers};
+	fn_near_enter(&srv->near);
+	pthread_cleanup_push(fn_readers_leave, &turn);
+	res = next_request(srv, &turn, fd, buf, size);
+	pthread_cleanup_pop(1);
+	return res;
 }
 
 /* The reply that the shim waits for. True: reply is to be sent in its place. */

@@ -39,7 +39,10 @@ struct fn_server_opts {
 	void *hooks_ctx;
 	size_t queue_max; /* events waiting for replay; 0: a sane default */
 	uint64_t mask;    /* events replayed; 0: FN_CHANGE_EVENTS */
-	bool no_control;  /* do not show the control file */
+	/* Operations start no threads that outlive them, but libfuse's own: the thread that serves
+	 * replay may be kept on its processor. */
+	bool near;
+	bool no_control; /* do not show the control file */
 	bool paths_only; /* events come from elsewhere: their handles and nodes mean nothing here */
 	/* INIT flags (bits of flags2 from 32 on) that this server's libfuse does not know: added
 	 * to its reply where the kernel offers them. */

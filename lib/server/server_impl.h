@@ -10,6 +10,8 @@
 #include "replay/replay.h"
 #include "server/control_attach.h"
 #include "server/init_flags.h"
+#include "server/near.h"
+#include "server/readers.h"
 #include "server/reserved.h"
 #include "server/server.h"
 
@@ -48,6 +50,8 @@ struct fn_server {
 	uint64_t mask;
 	char *mountpoint;
 	struct fn_init_flags init;
+	struct fn_readers readers;
+	struct fn_near near;
 	struct fn_nodes *nodes;
 	struct fn_track track;
 	struct fn_replay *replay;

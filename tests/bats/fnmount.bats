@@ -188,6 +188,29 @@ pkill_watch() {
 	stop "${!v}" KILL
 }
 
+@test "in a storm, threads that the backing store holds up stop nobody" {
+	need_root
+	mkdir -p store b/slow
+	for i in 1 2 3 4; do echo "slow $i" >store/f$i; done
+	start lower fnmount -f store b/slow
+	wait_for 10 mounted "$PWD/b/slow"
+	mount_it
+	ls m/slow >/dev/null
+	watch mount m/d
+	kill -STOP "$lower_pid"
+	for i in 1 2 3 4; do start "cat$i" cat m/slow/f$i; done
+	start storm sh -c 'for i in $(seq 300); do echo $i >b/d/f$i; mv b/d/f$i b/d/g$i; rm b/d/g$i; done'
+	for i in $(seq 100); do
+		: >m/n$i
+		timeout 10 stat m/n$i >/dev/null
+		rm m/n$i
+	done
+	heard mount 'g300 DELETE'
+	for i in 1 2 3 4; do run ! gone "$(eval echo "\$cat${i}_pid")"; done
+	kill -CONT "$lower_pid"
+	for i in 1 2 3 4; do wait_for 10 grep -q "slow $i" "cat$i.out"; done
+}
+
 @test "events over a stream: JSON from a command, restarted, the gap known" {
 	cat >feed <<-'EOF'
 		echo '{"events":["create"],"path":"f"}'

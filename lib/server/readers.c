@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "server/readers.h"
+
+#include <errno.h>
+#include <sys/epoll.h>
+#include <unistd.h>
+
+static int arm(const struct fn_readers *r, int op)
+{
+	struct epoll_event ev = {.events = EPOLLIN | EPOLLONESHOT};
+
+	return epoll_ctl(r->epoll, op, r->fd, &ev);
+}
+
+void fn_readers_init(struct fn_readers *r, int fd)
+{
+	r->fd = fd;
+	r->epoll = epoll_create1(EPOLL_CLOEXEC);
+	if (r->epoll >= 0 && arm(r, EPOLL_CTL_ADD)) {
+		close(r->epoll);
+		r->epoll = -1;
+	}
+}
+
+void fn_readers_destroy(struct fn_readers *r)
+{
+	if (r->epoll >= 0)
+		close(r->epoll);
+}
+
+/* A single thread has nobody to take turns with. The first sits in read() when the second comes,
+ * and will see that there are two when it comes again. */
+static bool take_turns(struct fn_readers *r)
+{
+	static _Thread_local char me;
+	uintptr_t first = 0;
+
+	if (atomic_load_explicit(&r->many, memory_order_relaxed))
+		return r->epoll >= 0;
+	if (!atomic_compare_exchange_strong(&r->first, &first, (uintptr_t)&me) &&
+	    first != (uintptr_t)&me)
+		atomic_store(&r->many, true);
+	return false;
+}
+
+ssize_t fn_readers_read(struct fn_turn *t, int fd, void *buf, size_t size)
+{
+	struct epoll_event ev;
+
+	if (!t->has && take_turns(t->readers)) {
+		if (epoll_wait(t->readers->epoll, &ev, 1, -1) < 0)
+			return -1;
+		t->has = true;
+	}
+	return read(fd, buf, size);
+}
+
+void fn_readers_leave(void *arg)
+{
+	struct fn_turn *t = arg;
+	int err = errno;
+
+	if (t->has)
+		arm(t->readers, EPOLL_CTL_MOD);
+	t->has = false;
+	errno = err;
+}
