@@ -9,13 +9,14 @@ setup() { programs_setup; }
 teardown() { cleanup; }
 
 # everything: each kind of change once, below the current directory, each by a process of its own:
-# fanotify merges what one process does to one name between two reads.
+# fanotify merges what one process does to one name between two reads. After each, COMMAND.
 everything() {
 	local change
 	for change in 'echo one >file' 'echo two >>file' 'chmod 600 file' 'mv file sub/renamed' \
 		'echo new >sub/.tmp' 'mv sub/.tmp sub/atomic' 'rm sub/renamed' 'mv sub/old sub/deep/older' \
 		'rm sub/deep/older' 'rmdir sub/deep' 'ln -s kept link' 'rm link' 'touch end'; do
 		sh -c "$change"
+		"$@"
 	done
 }
 
@@ -64,12 +65,16 @@ same() {
 	mount_it
 	both w 3 fanotify stdbuf -oL fsnotifywait -m -r --format '%f %e' \
 		-e create,modify,attrib,close_write,delete,move
-	(cd b && everything)
-	(cd p && everything)
-	# The kernel merges what one name went through between two reads, in one line or in more; the
-	# program looks at files that may be gone by then.
+	# It looks at the files to learn their names, so it gets the time to.
+	caught_up() {
+		marks=$((${marks:-0} + 1))
+		touch mark$marks && heard "$w" "^mark$marks .*CLOSE_WRITE"
+	}
+	(cd b && w=w_mount && everything caught_up)
+	(cd p && w=w_plain && everything caught_up)
+	# The kernel merges what one name went through between two reads, in one line or in more.
 	single() {
-		sed '/^\[fid/d; s/ (deleted)//; s/,ISDIR/+ISDIR/' | awk '{n = split($2, e, ","); for (i = 1; i <= n; i++) print $1, e[i]}' | sort -u
+		sed '/^\[fid/d; /^mark/d; s/,ISDIR/+ISDIR/' | awk '{n = split($2, e, ","); for (i = 1; i <= n; i++) print $1, e[i]}' | sort -u
 	}
 	same w 20 single
 }
