@@ -7,7 +7,7 @@
 /* struct fuse_init_out of 7.40 has max_stack_depth behind flags2. */
 #define STACK_DEPTH_AT (offsetof(struct fuse_init_out, flags2) + sizeof(uint32_t))
 
-bool fn_init_flags_request(struct fn_init_flags *in, const void *msg, size_t len)
+bool fn_init_flags_request(struct fn_init_flags *in, void *msg, size_t len)
 {
 	const size_t flags2_at = offsetof(struct fuse_init_in, flags2);
 	struct fuse_in_header head;
@@ -22,8 +22,11 @@ bool fn_init_flags_request(struct fn_init_flags *in, const void *msg, size_t len
 	memcpy(&body, (const char *)msg + sizeof(head), len < sizeof(body) ? len : sizeof(body));
 	in->unique = head.unique;
 	in->offered = body.flags;
-	if (body.flags & FN_INITF_EXT && len >= flags2_at + sizeof(uint32_t))
+	if (body.flags & FN_INITF_EXT && len >= flags2_at + sizeof(uint32_t)) {
 		in->offered |= (uint64_t)body.flags2 << 32;
+		body.flags2 &= ~(uint32_t)(FN_INITF_OVER_IO_URING >> 32);
+		memcpy((char *)msg + sizeof(head) + flags2_at, &body.flags2, sizeof(body.flags2));
+	}
 	return true;
 }
 

@@ -15,6 +15,7 @@
 #define FN_INITF_EXT (1ull << 30)
 #define FN_INITF_HANDLE_KILLPRIV_V2 (1ull << 28)
 #define FN_INITF_PASSTHROUGH (1ull << 37)
+#define FN_INITF_OVER_IO_URING (1ull << 41)
 
 struct fn_init_flags {
 	uint64_t want;            /* flags to add where the kernel offers them */
@@ -24,8 +25,9 @@ struct fn_init_flags {
 	uint64_t negotiated; /* 0 until the reply has passed */
 };
 
-/* Any request as it was read: true if it is INIT. */
-bool fn_init_flags_request(struct fn_init_flags *in, const void *msg, size_t len);
+/* Any request as it was read: true if it is INIT. libfuse is not shown FUSE-over-io_uring: requests
+ * would reach it without passing here. */
+bool fn_init_flags_request(struct fn_init_flags *in, void *msg, size_t len);
 /* Any reply before it is written, header in iov[0] and the body, if any, in iov[1]. */
 void fn_init_flags_reply(struct fn_init_flags *in, const struct iovec *iov, int count);
 

@@ -13,6 +13,7 @@
 #include <fuse_lowlevel.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/uio.h>
 #include <time.h>
 #include <unistd.h>
@@ -435,9 +436,30 @@ SLOT(4)
 SLOT(5)
 SLOT(6)
 SLOT(7)
-#define CALLBACKS(n)                                                                  \
-	{                                                                             \
-		.writev = writev_##n, .read = read_##n, .splice_send = io_splice_send \
+
+/* From 3.17 on libfuse clones the descriptor for a thread with a callback, or not at all. */
+#if FUSE_VERSION >= FUSE_MAKE_VERSION(3, 17)
+static int io_clone_fd(int master)
+{
+	uint32_t of = (uint32_t)master;
+	int fd = open("/dev/fuse", O_RDWR | O_CLOEXEC);
+
+	if (fd >= 0 && ioctl(fd, FUSE_DEV_IOC_CLONE, &of)) {
+		close(fd);
+		fd = -1;
+	}
+	return fd;
+}
+#define CLONE_FD .clone_fd = io_clone_fd,
+#define session_custom_io(se, io, fd) fuse_session_custom_io_317(se, io, sizeof(*(io)), fd)
+#else
+#define CLONE_FD
+#define session_custom_io(se, io, fd) fuse_session_custom_io(se, io, fd)
+#endif
+
+#define CALLBACKS(n)                                                                            \
+	{                                                                                       \
+		.writev = writev_##n, .read = read_##n, .splice_send = io_splice_send, CLONE_FD \
 	}
 static const struct fuse_custom_io callbacks[SLOTS] = {
 	CALLBACKS(0), CALLBACKS(1), CALLBACKS(2), CALLBACKS(3),
@@ -452,7 +474,7 @@ int fn_io_attach(struct fn_server *srv)
 		if (!atomic_compare_exchange_strong(&slots[i], &none, srv))
 			continue;
 		srv->slot = i;
-		return fuse_session_custom_io(srv->se, &callbacks[i], fuse_session_fd(srv->se));
+		return session_custom_io(srv->se, &callbacks[i], fuse_session_fd(srv->se));
 	}
 	return -EMFILE;
 }

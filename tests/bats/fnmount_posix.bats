@@ -57,6 +57,26 @@ attributes='echo x >f; chmod 640 f; chmod 4755 f; chown 1:2 f; touch -d @12345.6
 	fnmount b m
 	same "$names"
 }
+@test "files without a name, where libfuse has them" {
+	need_command python3
+	fnmount b m
+	cat >nameless.py <<-'EOF'
+		import os, sys
+		os.chdir(sys.argv[1])
+		fd = os.open(".", os.O_TMPFILE | os.O_RDWR, 0o640)
+		os.write(fd, b"text")
+		print(os.listdir("."), os.fstat(fd).st_nlink, oct(os.fstat(fd).st_mode))
+		os.link(f"/proc/self/fd/{fd}", "name", follow_symlinks=True)
+		print(os.listdir("."), os.fstat(fd).st_nlink, open("name").read())
+	EOF
+	if pkg-config --atleast-version=3.17 fuse3; then
+		same "python3 $PWD/nameless.py ."
+		grep -q "'name'" m.said
+	else
+		run ! python3 nameless.py m
+		[[ "$output" == *"not supported"* ]]
+	fi
+}
 @test "names, links and special files, as another" {
 	fnmount b m
 	same "nobody sh -c '$names'"
