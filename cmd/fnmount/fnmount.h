@@ -17,6 +17,7 @@ struct config {
 	const char *mountpoint;
 	char *events;        /* --events, NULL: auto */
 	char *mount_options; /* all -o joined by commas, NULL: none */
+	int read_only;       /* -o ro: only clients are refused, replay needs to write */
 	double timeout;      /* seconds that the kernel may cache; < 0: by the kind of events */
 	int ready_fd;        /* -1: none */
 	unsigned threads;

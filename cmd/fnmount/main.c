@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <inttypes.h>
 #include <signal.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -152,6 +153,16 @@ static char *escaped(const char *path)
 	return out;
 }
 
+/* -o ro is not for the kernel: a file system mounted read-only would refuse replay, too. */
+static int take_read_only(struct fnmount *m, struct fuse_args *args)
+{
+	const struct fuse_opt opts[] = {{"ro", offsetof(struct config, read_only), 1},
+					{"rw", offsetof(struct config, read_only), 0},
+					FUSE_OPT_END};
+
+	return fuse_opt_parse(args, &m->config, opts, NULL);
+}
+
 static int new_session(struct fnmount *m)
 {
 	struct fuse_args args = FUSE_ARGS_INIT(0, NULL);
@@ -166,6 +177,8 @@ static int new_session(struct fnmount *m)
 	if (r || fuse_opt_add_arg(&args, "fnmount") || fuse_opt_add_arg(&args, "-o") ||
 	    fuse_opt_add_arg(&args, options))
 		r = fn_fail(FN_EXIT_FAIL, "out of memory");
+	else if (take_read_only(m, &args))
+		r = FN_EXIT_USAGE;
 	else
 		m->session =
 			fuse_session_new(&args, operations(), sizeof(struct fuse_lowlevel_ops), m);
@@ -228,6 +241,7 @@ static int attach(struct fnmount *m)
 					    .near = true,
 					    .no_control = m->config.no_control,
 					    .paths_only = m->elsewhere,
+					    .read_only = m->config.read_only,
 					    .init_flags = passthrough_init_flags(m),
 					    .max_stack_depth = passthrough_stack_depth(m)};
 	int r = fn_server_attach(&m->server, m->session, &opts);
@@ -275,6 +289,8 @@ static int serve(struct fnmount *m)
 		return FN_EXIT_FAIL; /* libfuse or fusermount3 has said why */
 	fuse_set_signal_handlers(m->session);
 	signal(SIGPIPE, SIG_IGN);
+	if (m->config.read_only)
+		setup_read_only(m);
 	r = attach(m);
 	if (!r && chdir("/"))
 		r = fn_fail(FN_EXIT_FAIL, "/: %s", strerror(errno));

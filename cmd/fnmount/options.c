@@ -7,8 +7,10 @@ static const struct fn_option options[] = {
 	{OPT_FOREGROUND, 'f', "foreground", NULL, "stay in the foreground", NULL, FN_COMPLETE_NONE,
 	 NULL},
 	{OPT_MOUNT, 'o', "options", "OPT[,OPT]...", "mount options, as mount.fuse3(8) has them",
-	 "What libfuse and the kernel know: *ro*, *nosuid*, *nodev*, *noexec*, *allow_other* (the "
-	 "default for root), *auto_unmount*, *fsname=*NAME, … May be given several times.",
+	 "What libfuse and the kernel know: *nosuid*, *nodev*, *noexec*, *allow_other* (the default "
+	 "for root), *auto_unmount*, *fsname=*NAME, … May be given several times. *ro*: nobody "
+	 "changes anything through the mount, and what others change is heard all the same; root's "
+	 "is marked read-only, an ordinary user's only answers so.",
 	 FN_COMPLETE_NONE, NULL},
 	{OPT_EVENTS, 'e', "events", "SOURCE",
 	 "where events come from: auto, none, a kind or a stream",

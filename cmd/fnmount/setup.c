@@ -193,6 +193,15 @@ int setup_own_mount(struct fnmount *m)
 	return fd < 0 ? -errno : fd;
 }
 
+void setup_read_only(struct fnmount *m)
+{
+	struct mount_attr attr = {.attr_set = MOUNT_ATTR_RDONLY};
+
+	mount_setattr(AT_FDCWD, m->mountpoint, 0, &attr, sizeof(attr));
+	if (m->own_mount >= 0)
+		mount_setattr(m->own_mount, "", AT_EMPTY_PATH | AT_RECURSIVE, &attr, sizeof(attr));
+}
+
 void setup_ready(struct fnmount *m)
 {
 	say_ready(&m->config.ready_fd);

@@ -13,6 +13,9 @@ size_t setup_descriptors(void);
 /* BACKING for the inode table (O_PATH), on a mount of our own (own_mount) where that is allowed.
  * A descriptor or -errno. */
 int setup_own_mount(struct fnmount *m);
+/* Where it may, the mount point and the server's own view of the backing directory are made
+ * read-only; the server refuses in any case. */
+void setup_read_only(struct fnmount *m);
 /* Tells whoever waits that the mount works and events are watched. */
 void setup_ready(struct fnmount *m);
 

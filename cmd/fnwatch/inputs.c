@@ -11,6 +11,7 @@
 #include <sys/vfs.h>
 #include <unistd.h>
 
+#include "probe/mountinfo.h"
 #include "source/control.h"
 #include "source/stream.h"
 
@@ -151,6 +152,28 @@ static int explain_fuse(const char *root)
 	return FN_EXIT_UNSUPPORTED;
 }
 
+/* A server on this machine that raises what others change as native events. */
+static bool is_fnmount(const char *root)
+{
+	struct fn_mount *m = malloc(sizeof(*m));
+	int fd = open(root, O_PATH | O_CLOEXEC);
+	bool is = m && fd >= 0 && !fn_mount_find(m, fn_mount_id(fd), NULL) &&
+		  !strcmp(m->fstype, "fuse.fnmount");
+
+	if (fd >= 0)
+		close(fd);
+	free(m);
+	return is;
+}
+
+static int explain_read_only(const char *root)
+{
+	return fn_fail(FN_EXIT_UNSUPPORTED,
+		       "%s: is read-only, and a remote watch is a request written to its control "
+		       "file; watch another mount of it, or local changes only: --source=inotify",
+		       root);
+}
+
 static int open_stream(struct watch *w)
 {
 	bool standard = !strcmp(w->opts.stream, "-");
@@ -174,22 +197,30 @@ static int open_stream(struct watch *w)
 enum { GROUP_LOCAL, GROUP_REMOTE };
 
 /* Remote where the mount speaks fn1, local where the file system is; nothing in between. */
+static int group_root(const struct watch *w, const char *root, int *group)
+{
+	struct fn_control_file *f;
+	int r = on_fuse(root) ? fn_control_open(&f, root, !w->opts.no_follow) : 1;
+
+	*group = r ? GROUP_LOCAL : GROUP_REMOTE;
+	if (!r)
+		fn_control_close(f);
+	else if (r == -EOPNOTSUPP)
+		return explain_fuse(root);
+	else if (r == -EROFS && !is_fnmount(root))
+		return explain_read_only(root);
+	else if (r < 0 && r != -EROFS)
+		return explain_errno(root, "a remote watch", -r);
+	return 0;
+}
+
 static int group_roots(const struct watch *w, int *groups, bool *any)
 {
 	for (size_t i = 0; i < w->opts.nroots; i++) {
-		const char *root = w->opts.roots[i];
-		struct fn_control_file *f;
+		int r = group_root(w, w->opts.roots[i], &groups[i]);
 
-		if (on_fuse(root)) {
-			int r = fn_control_open(&f, root, !w->opts.no_follow);
-
-			if (r == -EOPNOTSUPP)
-				return explain_fuse(root);
-			if (r)
-				return explain_errno(root, "a remote watch", -r);
-			fn_control_close(f);
-			groups[i] = GROUP_REMOTE;
-		}
+		if (r)
+			return r;
 		any[groups[i]] = true;
 	}
 	return 0;

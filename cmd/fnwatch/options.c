@@ -51,7 +51,8 @@ static const struct fn_option options[] = {
 	 "auto|always|never"},
 	{OPT_SOURCE, 0, "source", "SOURCE", "auto, remote, fanotify, inotify or stream:FILE",
 	 "_auto_ sets watches at the server where a mount speaks fn1, and uses fanotify, else "
-	 "inotify, on a local file system. _stream:FILE_ reads what *fnwatch --wire* wrote; FILE "
+	 "inotify, on a local file system and on an *fnmount*(1) that is mounted read-only: nobody "
+	 "can write to its control file, but events are native there. _stream:FILE_ reads what *fnwatch --wire* wrote; FILE "
 	 "may be *-*. PATH is then only what paths are shown below.",
 	 FN_COMPLETE_WORDS, "auto|remote|fanotify|inotify|stream:"},
 	{OPT_OVERFLOW, 0, "on-overflow", "ACTION", "when events are lost: report, rescan or exit",

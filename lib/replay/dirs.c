@@ -38,13 +38,16 @@ static bool is_ours(struct fn_replay *r, int fd)
 
 int fn_replay_mount(struct fn_replay *r)
 {
+	struct mount_attr writable = {.attr_clr = MOUNT_ATTR_RDONLY};
 	int fd;
 
 	if (r->mount_fd >= 0)
 		return r->mount_fd;
 	fd = (int)syscall(SYS_open_tree, AT_FDCWD, r->mountpoint,
 			  OPEN_TREE_CLONE | O_CLOEXEC | AT_NO_AUTOMOUNT);
-	if (fd < 0)
+	if (fd >= 0) /* the clone of a read-only mount; where it stays so, replay fails */
+		mount_setattr(fd, "", AT_EMPTY_PATH, &writable, sizeof(writable));
+	else
 		fd = open(r->mountpoint, O_PATH | O_DIRECTORY | O_CLOEXEC);
 	if (fd < 0)
 		return -errno;

@@ -5,6 +5,8 @@
 
 #include "replay/shim.h"
 
+#define OP_TMPFILE 51 /* FUSE_TMPFILE, since 7.37: not in every <linux/fuse.h> */
+
 /* The header, or NULL when the message is not a whole one. */
 const struct fuse_in_header *fn_msg_header(const struct fn_msg *msg);
 /* The fixed part of the body, or NULL when the message is shorter. */

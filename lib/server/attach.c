@@ -121,6 +121,7 @@ static struct fn_server *new_server(struct fuse_session *se, const struct fn_ser
 	srv->hooks_ctx = opts->hooks_ctx;
 	srv->mask = opts->mask ? opts->mask : FN_CHANGE_EVENTS;
 	srv->paths_only = opts->paths_only;
+	srv->read_only = opts->read_only;
 	srv->init.want = opts->init_flags;
 	srv->init.max_stack_depth = opts->max_stack_depth;
 	fn_track_init(&srv->track);

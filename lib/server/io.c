@@ -19,6 +19,7 @@
 #include <unistd.h>
 
 #include "replay/armed.h"
+#include "server/readonly.h"
 #include "server/server_impl.h"
 
 /* Sessions of one process that can be attached at a time. */
@@ -257,6 +258,18 @@ static bool armed_request(struct fn_server *srv, int fd, struct fn_msg *msg, boo
 	return false;
 }
 
+static bool refused(struct fn_server *srv, int fd, const struct fn_msg *msg)
+{
+	const struct fuse_in_header *in = (const void *)msg->buf;
+	struct fn_reply reply;
+
+	if (!srv->read_only || !fn_readonly_refuses(msg))
+		return false;
+	fn_reply_error(&reply, in->unique, -EROFS);
+	answer(fd, &reply);
+	return true;
+}
+
 bool fn_io_request(struct fn_server *srv, int fd, struct fn_msg *msg)
 {
 	const struct fuse_in_header *in = fn_msg_header(msg);
@@ -293,7 +306,7 @@ bool fn_io_request(struct fn_server *srv, int fd, struct fn_msg *msg)
 		return stranger(fd, msg);
 	} else {
 		fn_near_client(&srv->near);
-		if (!armed_request(srv, fd, msg, false, &fx))
+		if (!armed_request(srv, fd, msg, false, &fx) || refused(srv, fd, msg))
 			return false;
 		fn_local_request(srv, msg);
 	}

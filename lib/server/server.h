@@ -48,6 +48,9 @@ struct fn_server_opts {
 	 * to its reply where the kernel offers them. */
 	uint64_t init_flags;
 	uint32_t max_stack_depth; /* with FUSE_PASSTHROUGH */
+	/* Whoever would change the store gets EROFS. The file system has to be mounted for writing
+	 * all the same (the mount point may be made read-only): replay comes through it. */
+	bool read_only;
 	/* The server resolves paths from names it remembers (libfuse's high-level API): UNLINK,
 	 * RMDIR and RENAME of the replay thread go to it, and its operations have to leave the
 	 * store alone for that thread (fn_server_is_replay() in server/reserved.h). */

@@ -46,7 +46,7 @@ struct fn_server {
 	int slot; /* of the io callbacks */
 	struct fn_server_hooks hooks;
 	void *hooks_ctx;
-	bool paths_only;
+	bool paths_only, read_only;
 	uint64_t mask;
 	char *mountpoint;
 	struct fn_init_flags init;

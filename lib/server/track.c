@@ -12,7 +12,6 @@
 #ifndef RENAME_EXCHANGE
 #define RENAME_EXCHANGE (1 << 1)
 #endif
-#define OP_TMPFILE 51 /* FUSE_TMPFILE, since 7.37 */
 
 struct fn_pend {
 	struct fn_pend *next;

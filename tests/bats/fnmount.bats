@@ -103,6 +103,32 @@ kinds() {
 	[ "$output" = d ]
 }
 
+# A file system that is itself mounted read-only refuses replay as it refuses anybody.
+@test "a read-only mount hears what others change, and changes nothing" {
+	mount_it -o ro
+	watch w m
+	mkdir b/r
+	heard w '^m/r CREATE,ISDIR'
+	(cd b && changes)
+	heard w '^m/d DELETE,ISDIR'
+	for kind in CREATE MODIFY CLOSE_WRITE ATTRIB MOVED_FROM MOVED_TO DELETE; do heard w " $kind"; done
+	echo x >b/f
+	heard w '^m/f CLOSE_WRITE'
+	findmnt -no OPTIONS m | grep -qw ro
+	start_ready fnwatch fnwatch --ready-fd 9 -r -n 1 m
+	touch b/r/told
+	wait_for 10 grep -q 'm/r/told' "$BATS_TEST_TMPDIR/fnwatch.out"
+	for try in 'echo x >m/f' 'echo x >m/g' 'mkdir m/g' 'rm m/f' 'mv m/f m/g' 'ln m/f m/g' 'ln -s f m/g' \
+		'chmod 600 m/f' 'touch -d @1 m/f' 'setfattr -n user.k -v v m/f' 'truncate -s 0 m/f' 'rmdir m/r'; do
+		run ! bash -c "$try"
+		[[ $output == *"Read-only file system"* ]] || { echo "$try: $output" && false; }
+	done
+	[ "$(cat m/f)" = x ]
+	[ ! -e b/g ]
+	stop "$fnmount_pid"
+	[[ "$(err fnmount)" =~ failed\ 0\  ]]
+}
+
 @test "an ordinary user mounts, changes and hears" {
 	need_root
 	need_command setpriv
@@ -128,6 +154,14 @@ kinds() {
 		await 'end CREATE,ISDIR' u.out
 		kill $!
 		fusermount3 -u m
+		./fnmount -o ro b m || exit
+		stdbuf -oL inotifywait -m --format '%f %e' m >r.out 2>r.err &
+		await established r.err
+		echo hi >b/f; mv b/f b/x/; mkdir b/last
+		await 'last CREATE,ISDIR' r.out
+		mkdir m/no 2>r.said; (echo x >m/x/f) 2>>r.said; rm m/x/f 2>>r.said; cat m/x/f >>r.said
+		kill $!
+		fusermount3 -u m
 	EOF
 	# /dev/fuse is for everybody where udev rules; here it may not be
 	unshare -m sh -c 'mount --bind fuse /dev/fuse &&
@@ -147,6 +181,15 @@ kinds() {
 		e CREATE,ISDIR
 		end CREATE,ISDIR
 	EOF
+	diff - <(grep -v OPEN r.out) <<-EOF
+		f CREATE
+		f MODIFY
+		f CLOSE_WRITE,CLOSE
+		f MOVED_FROM
+		last CREATE,ISDIR
+	EOF
+	[ "$(grep -ci 'read-only file system' r.said)" -eq 3 ]
+	grep -qx hi r.said
 }
 
 @test "in the background: mounted and watched when it returns" {
