@@ -23,10 +23,20 @@ CFLAGS     ?= -O2 -g
 # SAN=address,undefined or SAN=thread builds into a directory of its own.
 SAN        ?=
 comma      := ,
-BUILD      ?= build$(if $(SAN),-$(subst $(comma),-,$(SAN)))
+BUILD      ?= build$(if $(SAN),-$(subst $(comma),-,$(SAN)))$(if $(FUSE_PREFIX),-$(notdir $(FUSE_PREFIX)))
 V          ?= 0
 Q          := $(if $(filter 1,$(V)),,@)
 say         = $(if $(filter 1,$(V)),,@printf '  %-7s %s\n' '$(1)' '$(2)')
+
+# FUSE_PREFIX=DIR builds and tests with a libfuse that was installed there instead of the system's.
+ifneq ($(FUSE_PREFIX),)
+FUSE_PC := $(firstword $(wildcard $(addsuffix /pkgconfig,$(FUSE_PREFIX)/lib $(FUSE_PREFIX)/lib64 $(FUSE_PREFIX)/lib/*-linux-*)))
+export PKG_CONFIG_PATH := $(FUSE_PC):$(PKG_CONFIG_PATH)
+FUSE_LIBDIR := $(patsubst %/,%,$(dir $(FUSE_PC)))
+export LD_LIBRARY_PATH := $(FUSE_LIBDIR):$(LD_LIBRARY_PATH)
+override LDFLAGS += -Wl,-rpath,$(FUSE_LIBDIR)
+PKG_CONFIG := PKG_CONFIG_PATH='$(PKG_CONFIG_PATH)' $(PKG_CONFIG)
+endif
 
 # The goals that need no library: they must work before `make deps` has run.
 NODEP_GOALS := deps clean demo check check-programs dist deb uninstall

@@ -202,13 +202,18 @@ start_virtiofsd() {
 	[ "$status" -eq 0 ] || [ "$status" -eq 3 ]
 }
 
+# speaks SERVER: the protocol version of the libfuse that it uses.
+speaks() { "$1" --version | sed -n 's/.*interface version //p'; }
+
 @test "server: what libfuse's examples negotiate and implement; nothing is changed" {
 	need_examples
 	echo data >"$T/src/file"
+	local spoken
+	spoken=$(speaks "$EX/passthrough_ll")
 	find "$T/src" -printf '%p %m %s %T@ %C@ %n\n' >"$T/before"
 	probe server -- "$EX/passthrough_ll" -f -o source="$T/src"
 	[ "$status" -eq 0 ]
-	fact protocol yes 7.31
+	fact protocol yes "$spoken"
 	fact async_dio negotiated
 	fact passthrough offered
 	fact splice_read no
@@ -223,9 +228,9 @@ start_virtiofsd() {
 	fact op_write no
 	# a server that goes to the background, and a place for the mount point
 	probe server -- "$EX/hello_ll" {} -f
-	fact protocol yes 7.31
+	fact protocol yes "$spoken"
 	probe server -- "$EX/hello_ll"
-	fact protocol yes 7.31
+	fact protocol yes "$spoken"
 }
 
 @test "server: --as another kernel" {
@@ -258,12 +263,13 @@ start_virtiofsd() {
 	probe server -- strace -f -o "$T/trace" -tt -s 4096 -xx -e trace=read,readv,write,writev \
 		"$EX/passthrough_ll" -f -o source="$T/src"
 	[ "$status" -eq 0 ]
-	local flags
+	local flags spoken
+	spoken=$(speaks "$EX/passthrough_ll")
 	flags=$(value init_flags)
 	probe --from-trace "$T/trace"
 	[ "$status" -eq 0 ]
 	fact init_flags yes "$flags"
-	fact protocol yes 7.31
+	fact protocol yes "$spoken"
 	fact async_dio negotiated
 	fndump --json "$T/trace" >"$T/dump"
 	jq -r --arg f "$flags" '.facts[] | select(.group == "init" and .state == "negotiated") | .name' \
@@ -414,11 +420,11 @@ start_virtiofsd() {
 	need_examples
 	need_command strace
 	start server strace -f -o /dev/null -e inject=writev:delay_enter=2500000:when=3+ \
-		"$EX/passthrough_ll" -f -o source="$T/src" "$T/mnt"
+		"$EX/passthrough_ll" -f -s -o source="$T/src" "$T/mnt"
 	wait_for 5 mounted "$T/mnt"
 	local began=${EPOCHREALTIME/./}
 	# also not who reads what it prints: its child cannot be killed before the server answers
-	[ "$(fnprobe mount --passive -t 200ms --json "$T/mnt" 2>&1 | grep -c "no answer in time")" = 1 ]
+	[ "$(fnprobe mount --passive -t 200ms --json "$T/mnt" 2>&1 | grep -c "no answer in time")" -ge 1 ]
 	[ $((${EPOCHREALTIME/./} - began)) -lt 2000000 ]
 }
 
