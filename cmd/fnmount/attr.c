@@ -22,7 +22,7 @@ static void reply_attr(fuse_req_t req, const struct inode *i, int fd)
 		return;
 	}
 	st.st_ino = inode_number(i, st.st_ino);
-	fuse_reply_attr(req, &st, fnmount_of(req)->timeout);
+	fuse_reply_attr(req, &st, timeout_of(fnmount_of(req), i));
 }
 
 static void op_getattr(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)

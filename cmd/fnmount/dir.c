@@ -50,7 +50,7 @@ static void op_opendir(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi
 	d->pos = 0;
 	d->at = d->len = 0;
 	fi->fh = (uintptr_t)d;
-	fi->cache_readdir = fi->keep_cache = m->coherent;
+	fi->cache_readdir = fi->keep_cache = is_told(m, i);
 	if (fuse_reply_open(req, fi) == -ENOENT)
 		dir_free(d);
 	d = NULL;

@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <poll.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -12,6 +13,7 @@
 #include "common/cmd.h"
 #include "fs.h"
 #include "source/feed.h"
+#include "source/tree.h"
 
 #define WATCHES_MS 15000 /* a slow connection */
 
@@ -49,6 +51,77 @@ static bool wanted(void *arg, const struct fn_object *dir, const struct fn_objec
 	return fn_server_wants(m->server, dir, old_dir, n);
 }
 
+/* The backing directory and what is mounted below it, as a source takes them. */
+struct tree {
+	const char **roots, **under;
+	int *quiet;
+	size_t n;
+};
+
+static void tree_free(struct tree *t)
+{
+	free(t->roots);
+	free(t->under);
+	free(t->quiet);
+}
+
+static int tree_fill(struct tree *t, const struct fnmount *m)
+{
+	size_t n = m->submounts.n + 1;
+
+	*t = (struct tree){.roots = calloc(n, sizeof(*t->roots)),
+			   .under = calloc(n, sizeof(*t->under)),
+			   .quiet = calloc(n, sizeof(*t->quiet)),
+			   .n = n};
+	if (!t->roots || !t->under || !t->quiet) {
+		tree_free(t);
+		return -ENOMEM;
+	}
+	t->roots[0] = m->backing;
+	t->under[0] = "";
+	t->quiet[0] = m->own_mount;
+	for (size_t i = 1; i < n; i++) {
+		t->roots[i] = m->submounts.at[i - 1].path;
+		t->under[i] = m->submounts.at[i - 1].under;
+		t->quiet[i] = m->submounts.at[i - 1].quiet;
+	}
+	return 0;
+}
+
+/* One fanotify group over all; a file system that it cannot mark is left out. */
+static int open_tree_of(struct fnmount *m, struct fn_source_opts opts)
+{
+	struct tree t;
+	int bad = 0, r = tree_fill(&t, m);
+
+	if (r)
+		return r;
+	opts.roots = t.roots;
+	opts.quiet_mounts = t.quiet;
+	opts.nroots = opts.nquiet = t.n;
+	r = fn_source_fanotify(&m->source, &opts, &bad);
+	if (!r)
+		r = fn_source_tree(&m->source, m->source, t.under, t.n);
+	tree_free(&t);
+	if (!r || bad <= 0)
+		return r;
+	submounts_drop(&m->submounts, (size_t)bad - 1);
+	return m->submounts.n ? open_tree_of(m, opts) : r;
+}
+
+/* Where one mark covers one file system, each below the backing directory takes its own. */
+static int open_submounts(struct fnmount *m, const char *kind, const struct fn_source_opts *opts)
+{
+	int r = m->own_mount >= 0 && (!strcmp(kind, "local") || !strcmp(kind, "fanotify"))
+			? submounts_find(&m->submounts, m->backing, m->own_mount)
+			: 0;
+
+	r = !r && m->submounts.n ? open_tree_of(m, *opts) : -ENOENT;
+	if (r)
+		submounts_free(&m->submounts);
+	return r;
+}
+
 static int open_kind(struct fnmount *m, const char *kind)
 {
 	const char *root = m->backing;
@@ -61,9 +134,12 @@ static int open_kind(struct fnmount *m, const char *kind)
 		.nroots = 1,
 		.wanted = wanted,
 		.wanted_arg = m,
-		.quiet_mount = m->own_mount,
+		.quiet_mounts = &m->own_mount,
+		.nquiet = 1,
 	};
 
+	if (!open_submounts(m, kind, &opts))
+		return 0;
 	for (size_t i = 0; i < KINDS; i++)
 		if (!strcmp(kinds[i].name, kind))
 			return kinds[i].open(&m->source, &opts, NULL);

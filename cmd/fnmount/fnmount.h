@@ -10,6 +10,7 @@
 #include <sys/stat.h>
 
 #include "inode.h"
+#include "submounts.h"
 #include "server/server.h"
 
 struct config {
@@ -42,14 +43,16 @@ struct fnmount {
 	struct fn_server *server;
 	struct fn_source *source; /* owned by server once it follows */
 	struct stream *stream;
-	double timeout;  /* of entries and attributes */
-	unsigned minor;  /* of the kernel's FUSE protocol, 7.minor */
-	double negative; /* of names that do not exist */
-	bool coherent;   /* remote changes are told: data may stay cached over an open */
-	bool elsewhere;  /* events come from another kernel: paths alone mean something */
-	bool as_caller;  /* create with the caller's ids: the server is privileged */
-	bool acl;        /* POSIX ACLs are handed to the kernel, the umask is applied here */
-	int ready_pipe;  /* where the waiting parent hears that all is set up, -1: none */
+	struct submounts submounts; /* whose changes are told, too */
+	double timeout;             /* of entries and attributes */
+	double untold;              /* the same where nobody tells of changes */
+	unsigned minor;             /* of the kernel's FUSE protocol, 7.minor */
+	double negative;            /* of names that do not exist */
+	bool coherent;              /* remote changes are told: data may stay cached over an open */
+	bool elsewhere; /* events come from another kernel: paths alone mean something */
+	bool as_caller; /* create with the caller's ids: the server is privileged */
+	bool acl;       /* POSIX ACLs are handed to the kernel, the umask is applied here */
+	int ready_pipe; /* where the waiting parent hears that all is set up, -1: none */
 	struct locks *locks;
 	pthread_mutex_t backing_lock; /* inode.backing_* and the idle list */
 	struct inode *idle[64];       /* inodes whose backing id outlives its last open a while */
@@ -76,6 +79,9 @@ void reply_errno(fuse_req_t req, int result); /* 0 or -errno */
 /* The inode, in use until inode_put(), and its descriptor; or an answer and
  * NULL. A request is gone once it is answered: take what it leads to before. */
 struct inode *hold(fuse_req_t req, fuse_ino_t ino, int *fd);
+/* Whether what others change in the object's file system is told. */
+bool is_told(const struct fnmount *m, const struct inode *i);
+double timeout_of(const struct fnmount *m, const struct inode *i);
 void fill_entry(const struct fnmount *m, const struct inode *i, struct fuse_entry_param *e);
 /* Looks name up in dir, counts the lookup, fills e. 0 or -errno. */
 int lookup_entry(struct fnmount *m, struct inode *dir, const char *name,

@@ -227,6 +227,7 @@ static void set_timeouts(struct fnmount *m)
 	m->timeout = m->config.timeout;
 	if (m->timeout < 0)
 		m->timeout = m->coherent && !m->elsewhere ? TIMEOUT_TOLD : TIMEOUT_UNTOLD;
+	m->untold = m->config.timeout < 0 ? TIMEOUT_UNTOLD : m->config.timeout;
 	m->negative = m->coherent && !m->elsewhere ? m->timeout : 0;
 }
 
@@ -344,6 +345,7 @@ static int mount_it(struct config *config, char **operands)
 		r = setup_background(&m, &parent);
 	if (!r && !parent)
 		r = run(&m);
+	submounts_free(&m.submounts);
 	free(m.backing);
 	free(m.mountpoint);
 	return r;

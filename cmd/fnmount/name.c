@@ -21,12 +21,13 @@ static void op_lookup(fuse_req_t req, fuse_ino_t parent, const char *name)
 	struct inode *dir = inode_get(&m->inodes, parent);
 	struct fuse_entry_param e = {0};
 	int r = dir ? -EINVAL : -ESTALE;
+	double negative = dir && is_told(m, dir) ? m->negative : 0;
 
 	if (dir && is_name(name))
 		r = lookup_entry(m, dir, name, &e);
 	inode_put(&m->inodes, dir);
-	if (r == -ENOENT && m->negative > 0) {
-		e.entry_timeout = m->negative;
+	if (r == -ENOENT && negative > 0) {
+		e.entry_timeout = negative;
 		fuse_reply_entry(req, &e);
 	} else if (r) {
 		reply_errno(req, r);

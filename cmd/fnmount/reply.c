@@ -35,12 +35,23 @@ struct inode *hold(fuse_req_t req, fuse_ino_t ino, int *fd)
 	return NULL;
 }
 
+bool is_told(const struct fnmount *m, const struct inode *i)
+{
+	return m->coherent &&
+	       (m->elsewhere || !i->store->index || submounts_have(&m->submounts, i->store->dev));
+}
+
+double timeout_of(const struct fnmount *m, const struct inode *i)
+{
+	return is_told(m, i) ? m->timeout : m->untold;
+}
+
 void fill_entry(const struct fnmount *m, const struct inode *i, struct fuse_entry_param *e)
 {
 	e->ino = i->nodeid;
 	e->generation = 1;
 	e->attr.st_ino = inode_number(i, e->attr.st_ino);
-	e->attr_timeout = e->entry_timeout = m->timeout;
+	e->attr_timeout = e->entry_timeout = timeout_of(m, i);
 }
 
 int lookup_entry(struct fnmount *m, struct inode *dir, const char *name, struct fuse_entry_param *e)
@@ -121,12 +132,12 @@ static struct fuse_open_out raw_open(const struct fuse_file_info *fi, int32_t ba
 				      .padding = (uint32_t)backing_id};
 }
 
-static void open_flags(const struct fnmount *m, struct fuse_file_info *fi)
+static void open_flags(const struct fnmount *m, const struct inode *i, struct fuse_file_info *fi)
 {
 	if (fi->flags & O_DIRECT)
 		fi->direct_io = 1;
 	else
-		fi->keep_cache = m->coherent;
+		fi->keep_cache = is_told(m, i);
 }
 
 /* Nobody is there any more: as if it had been released. */
@@ -148,7 +159,7 @@ void reply_opened(fuse_req_t req, struct inode *i, struct fuse_file_info *fi)
 		out = raw_open(fi, id);
 		r = fuse_reply_buf(req, (const char *)&out, sizeof(out));
 	} else {
-		open_flags(m, fi);
+		open_flags(m, i, fi);
 		r = fuse_reply_open(req, fi);
 	}
 	if (r == -ENOENT)
@@ -171,7 +182,7 @@ void reply_created(fuse_req_t req, struct inode *i, const struct fuse_entry_para
 		out.open = raw_open(fi, id);
 		r = fuse_reply_buf(req, (const char *)&out, sizeof(out));
 	} else {
-		open_flags(m, fi);
+		open_flags(m, i, fi);
 		r = fuse_reply_create(req, e, fi);
 	}
 	if (r == -ENOENT) {

@@ -259,8 +259,8 @@ static int start(struct fan_source *s, const struct fn_source_opts *opts, int *b
 		*bad = (int)i;
 		rc = fan_open_roots(s, opts->roots[i], i);
 	}
-	if (rc == 0 && opts->flags & FN_SOURCE_QUIET_MOUNT)
-		rc = quiet_mount(s, opts->quiet_mount);
+	for (size_t i = 0; rc == 0 && opts->flags & FN_SOURCE_QUIET_MOUNT && i < opts->nquiet; i++)
+		rc = quiet_mount(s, opts->quiet_mounts[i]);
 	/* Marks come after all roots are known: one root may lie in another. */
 	for (size_t i = 0; rc == 0 && i < s->nroots; i++) {
 		*bad = (int)i;

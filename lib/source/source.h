@@ -20,7 +20,7 @@ enum fn_source_flags {
 	FN_SOURCE_MODE = 1 << 4, /* look up st_mode of the object */
 	FN_SOURCE_FRESH =
 		1 << 7, /* control file behind virtiofsd: what changed is looked at anew first */
-	FN_SOURCE_QUIET_MOUNT = 1 << 6, /* fanotify: nothing of what is done through quiet_mount */
+	FN_SOURCE_QUIET_MOUNT = 1 << 6, /* fanotify: nothing of what is done through quiet_mounts */
 	FN_SOURCE_DONT_FOLLOW = 1 << 5, /* a root that is a symlink is watched itself */
 };
 
@@ -41,10 +41,11 @@ struct fn_source_opts {
 	/* Events below the roots that nobody asks about may be left out early. May be NULL. */
 	fn_wanted_cb wanted;
 	void *wanted_arg;
-	/* With FN_SOURCE_QUIET_MOUNT: an open directory (not O_PATH) of a mount of the same file
-	 * system. Reads and writes through that mount are not reported, whoever makes them: a
-	 * server's I/O on behalf of its clients, FUSE passthrough above all. */
-	int quiet_mount;
+	/* With FN_SOURCE_QUIET_MOUNT: open directories (not O_PATH), each of a mount of a root's
+	 * file system. Reads and writes through these mounts are not reported, whoever makes them:
+	 * a server's I/O on behalf of its clients, FUSE passthrough above all. */
+	const int *quiet_mounts;
+	size_t nquiet;
 	size_t max_paths;      /* bound of the handle -> path map; 0: a sane default */
 	unsigned join_wait_ms; /* how long half a rename waits for the other; 0: a sane default */
 };

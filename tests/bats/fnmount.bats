@@ -103,6 +103,40 @@ kinds() {
 	[ "$output" = d ]
 }
 
+@test "file systems mounted below the backing directory are heard, too" {
+	need_root
+	mkdir b/sub b/one b/sub/hidden b/proc
+	mount -t tmpfs t b/sub
+	mkdir b/sub/in b/sub/d
+	echo 1 >b/sub/f
+	mount --bind b/sub/in b/one
+	mount -t proc proc b/proc
+	mount_it
+	watch w m/sub
+	start_ready fnwatch fnwatch --ready-fd 9 -r m
+	stat m/sub/f
+	run ! stat m/sub/new
+	(cd b/sub && changes)
+	heard w '^m/sub/d DELETE,ISDIR'
+	watch plain b/sub
+	mkdir b/sub/d
+	echo 22 >b/sub/f
+	mv b/sub/f b/sub/new
+	heard w '^m/sub/new MOVED_TO'
+	[ "$(cat m/sub/new)" = 22 ]
+	run ! stat m/sub/f
+	wait_for 10 grep -q 'sub/f.*sub/new' "$BATS_TEST_TMPDIR/fnwatch.out"
+	echo local >m/sub/local
+	mkdir b/sub/end
+	heard w '^m/sub/end CREATE'
+	[ "$(grep -c '^m/sub/local CREATE' "$BATS_TEST_TMPDIR/w.out")" -eq 1 ]
+	[ "$(grep -c '^m/sub/local MODIFY' "$BATS_TEST_TMPDIR/w.out")" -eq 1 ]
+	echo top >b/top
+	wait_for 10 grep -q 'm/top' "$BATS_TEST_TMPDIR/fnwatch.out"
+	stop "$fnmount_pid"
+	[[ "$(err fnmount)" =~ failed\ 0\  ]]
+}
+
 # A file system that is itself mounted read-only refuses replay as it refuses anybody.
 @test "a read-only mount hears what others change, and changes nothing" {
 	mount_it -o ro
