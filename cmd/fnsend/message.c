@@ -26,10 +26,9 @@ int message_dialect(const struct settings *set, enum fn_dialect fallback, enum f
 
 static int node_at(const char *path, struct fn_object *o)
 {
-	int err = fn_object_handle_at(o, AT_FDCWD, path, 0, NULL);
+	int err = fn_object_at(o, AT_FDCWD, path, 0);
 
-	if (!err && (o->handle_type != FN_HANDLE_FUSE ||
-		     fn_object_from_fuse_handle(o, o->handle, o->handle_len)))
+	if (!err && !(o->has & FN_OBJ_NODE))
 		err = -EOPNOTSUPP;
 	if (err == -EOPNOTSUPP)
 		return fn_fail(FN_EXIT_UNSUPPORTED, "%s: its node id cannot be told here", path);

@@ -51,13 +51,9 @@ void native_close(struct sender *s)
 
 static int node_of(int fd, struct fn_object *o)
 {
-	int err = fn_object_handle_at(o, fd, "", AT_EMPTY_PATH, NULL);
+	int err = fn_object_at(o, fd, "", AT_EMPTY_PATH);
 
-	if (err)
-		return err;
-	return o->handle_type == FN_HANDLE_FUSE
-		       ? fn_object_from_fuse_handle(o, o->handle, o->handle_len)
-		       : -EOPNOTSUPP;
+	return err ? err : o->has & FN_OBJ_NODE ? 0 : -EOPNOTSUPP;
 }
 
 /* The node of a path's directory, and its name there. */

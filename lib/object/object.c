@@ -98,3 +98,9 @@ int fn_object_from_fuse_handle(struct fn_object *o, const uint8_t *bytes, size_t
 	fn_object_set_node(o, (uint64_t)words[0] << 32 | words[1], words[2]);
 	return 0;
 }
+
+void fn_object_learn_node(struct fn_object *o)
+{
+	if (o->handle_type == FN_HANDLE_FUSE && !(o->has & FN_OBJ_FSID && o->fsid))
+		fn_object_from_fuse_handle(o, o->handle, o->handle_len);
+}

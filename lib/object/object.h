@@ -47,6 +47,9 @@ uint64_t fn_object_hash(const struct fn_object *o);
 #define FN_HANDLE_FUSE 0x81
 int fn_object_to_fuse_handle(const struct fn_object *o, uint8_t bytes[12]);
 int fn_object_from_fuse_handle(struct fn_object *o, const uint8_t *bytes, size_t len);
+/* The node of an object whose handle and fsid the kernel reported. XFS and erofs use the type 0x81
+ * for handles of their own; FUSE is told from them by having no fsid. */
+void fn_object_learn_node(struct fn_object *o);
 
 /* name_to_handle_at(dirfd, name): fills the handle and fsid; AT_HANDLE_FID is used where the
  * kernel has it. flags: AT_EMPTY_PATH, AT_SYMLINK_FOLLOW. 0 or -errno. */

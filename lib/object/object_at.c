@@ -83,8 +83,7 @@ int fn_object_at(struct fn_object *o, int dirfd, const char *name, int flags)
 		return rc;
 	}
 	o->has |= FN_OBJ_FSID;
-	if (o->handle_type == FN_HANDLE_FUSE)
-		fn_object_from_fuse_handle(o, o->handle, o->handle_len);
+	fn_object_learn_node(o);
 	return 0;
 }
 

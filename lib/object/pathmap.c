@@ -524,8 +524,7 @@ static void node_object(const struct node *n, struct fn_object *o)
 	fn_object_set_handle(o, n->handle_type, n->handle, n->handle_len);
 	o->has = n->has;
 	o->fsid = n->fsid;
-	if (n->handle_type == FN_HANDLE_FUSE)
-		fn_object_from_fuse_handle(o, o->handle, o->handle_len);
+	fn_object_learn_node(o);
 }
 
 bool fn_pathmap_missing(const struct fn_pathmap *map, const struct fn_object *dir,

@@ -10,9 +10,22 @@
 
 #include "server/server_impl.h"
 
+/* Nodes that a source tells of are another file system's, where the store is FUSE itself. */
 static int push(const struct fn_event *ev, void *arg)
 {
-	fn_server_push(arg, ev);
+	uint8_t has = ev->object.has | ev->parent.has | ev->old_parent.has | ev->target.has;
+	struct fn_event ours;
+
+	if (!(has & FN_OBJ_NODE)) {
+		fn_server_push(arg, ev);
+		return 0;
+	}
+	ours = *ev;
+	ours.object.has &= (uint8_t)~FN_OBJ_NODE;
+	ours.parent.has &= (uint8_t)~FN_OBJ_NODE;
+	ours.old_parent.has &= (uint8_t)~FN_OBJ_NODE;
+	ours.target.has &= (uint8_t)~FN_OBJ_NODE;
+	fn_server_push(arg, &ours);
 	return 0;
 }
 

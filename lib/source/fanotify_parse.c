@@ -97,8 +97,7 @@ void fn_fan_object(struct fn_object *o, const struct fn_fan_fid *fid)
 	fn_object_set_handle(o, fid->type, fid->handle, fid->len);
 	o->fsid = fid->fsid;
 	o->has |= FN_OBJ_FSID;
-	if (fid->type == FN_HANDLE_FUSE)
-		fn_object_from_fuse_handle(o, o->handle, o->handle_len);
+	fn_object_learn_node(o);
 }
 
 /*

@@ -60,6 +60,48 @@ kinds() {
 	[ "$from" = "$to" ]
 }
 
+# fs_at DIR KIND: a new file system of that kind.
+fs_at() {
+	mkdir -p "$1"
+	case $2 in
+	overlay)
+		mkdir -p over
+		mount -t tmpfs over over
+		mkdir over/low over/up over/work
+		mount -t overlay -o lowerdir=over/low,upperdir=over/up,workdir=over/work over "$1"
+		;;
+	tmpfs) mount -t tmpfs fs "$1" ;;
+	*)
+		need_command "mkfs.$2"
+		truncate -s 400M "image.$2"
+		"mkfs.$2" -q "image.$2"
+		mount -o loop "image.$2" "$1" 2>said || { grep -qi 'loop' said && missing "no loop device"; }
+		;;
+	esac
+	mountpoint -q "$1"
+}
+
+@test "remote changes are heard on xfs, ext4, btrfs, overlayfs, tmpfs" {
+	need_root
+	for kind in xfs ext4 btrfs overlay tmpfs; do
+		fs_at b "$kind"
+		mkdir b/d plain/d 2>/dev/null || mkdir -p b/d
+		mount_it
+		watch "$kind" m
+		watch "direct$kind" plain
+		(cd b && changes)
+		(cd plain && changes)
+		touch b/end plain/end
+		heard "$kind" 'end CREATE'
+		heard "direct$kind" 'end CREATE'
+		diff <(kinds "direct$kind") <(kinds "$kind") || { echo "on $kind" && false; }
+		stop "$fnmount_pid"
+		[[ "$(err fnmount)" =~ unheld\ 0\ .*failed\ 0\  ]] || { err fnmount && false; }
+		umount b
+		rm plain/end
+	done
+}
+
 @test "local changes are heard once" {
 	need_root
 	mount_it

@@ -27,6 +27,29 @@ static void equality(void)
 	CHECK_INT(fn_object_hash(&a) == fn_object_hash(&b), true);
 }
 
+/* XFS: a 64-bit inode number and a generation, of the type that FUSE has. */
+static void a_node_is_told_of_fuse_alone(void)
+{
+	const uint8_t bytes[12] = {0, 0, 0, 0, 5, 0, 0, 0, 2, 0, 0, 0};
+	struct fn_object o;
+
+	fn_object_clear(&o);
+	fn_object_set_handle(&o, FN_HANDLE_FUSE, bytes, sizeof(bytes));
+	o.has |= FN_OBJ_FSID;
+	o.fsid = 0x700;
+	fn_object_learn_node(&o);
+	CHECK(!(o.has & FN_OBJ_NODE));
+	o.fsid = 0;
+	fn_object_learn_node(&o);
+	CHECK(o.has & FN_OBJ_NODE);
+	CHECK_INT(o.nodeid, 5);
+	CHECK_INT(o.generation, 2);
+	fn_object_clear(&o);
+	fn_object_set_handle(&o, 1, bytes, sizeof(bytes));
+	fn_object_learn_node(&o);
+	CHECK(!(o.has & FN_OBJ_NODE));
+}
+
 static void handles_are_binary(void)
 {
 	struct fn_object a, b;
@@ -122,6 +145,7 @@ static const struct unit_test tests[] = {
 	{"equality needs a handle, or a nodeid with its generation", equality},
 	{"handles are compared as bytes with a length", handles_are_binary},
 	{"FUSE handles", fuse_handles},
+	{"a node is told of FUSE alone, not of XFS", a_node_is_told_of_fuse_alone},
 	{"objects of a disk file system", on_disk},
 	{"objects of tmpfs", on_tmpfs},
 };
