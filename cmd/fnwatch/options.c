@@ -22,8 +22,9 @@ static const struct fn_option options[] = {
 	{OPT_EXCLUDE_I, 0, "excludei", "REGEX", "the same, in upper or lower case", NULL, 0, NULL},
 	{OPT_WRITER, 0, "exclude-writer", "COMM|PID", "do not show what this process did",
 	 "A process id, or the name of a command (15 bytes at most). On a host this keeps changes "
-	 "that a guest made itself from going back to it: *--exclude-writer virtiofsd*. inotify "
-	 "cannot tell who did it; with that source this is an error.",
+	 "that a guest made itself from going back to it: *--exclude-writer virtiofsd*. A name is "
+	 "known of who lives until it is asked for (see NOTES). inotify cannot tell who did it; "
+	 "with that source this is an error.",
 	 FN_COMPLETE_PID, NULL},
 	{OPT_COUNT, 'n', "count", "COUNT", "end after COUNT records", NULL, 0, NULL},
 	{OPT_TIMEOUT, 't', "timeout", "TIME", "end with status 4 after TIME without a record",

@@ -69,13 +69,12 @@ int fn_control_new(struct fn_control **out, const struct fn_control_conf *conf)
 	ctl->conf = *conf;
 	set_defaults(&ctl->conf);
 	ctl->clients = calloc(ctl->conf.max_clients, sizeof(*ctl->clients));
-	ctl->comms = fn_comm_cache_new();
 	ctl->batch = batch_new(ctl);
 	pthread_mutex_init(&ctl->lock, NULL);
 	pthread_cond_init(&ctl->work, NULL);
 	fn_ring_init(&ctl->events, EVENTS_MAX);
 	fn_ring_init(&ctl->requests, REQUESTS_MAX);
-	if (!ctl->clients || !ctl->comms || !ctl->batch) {
+	if (!ctl->clients || !ctl->batch) {
 		fn_control_free(ctl);
 		return -ENOMEM;
 	}
@@ -205,10 +204,8 @@ static void run_requests(struct fn_control *ctl, struct batch *b)
 	}
 }
 
-static void run_event(struct fn_control *ctl, struct batch *b, struct fn_event *ev)
+static void run_event(struct batch *b, struct fn_event *ev)
 {
-	if (ev->pid && !ev->comm[0] && ev->flags & FN_EV_LOCAL)
-		fn_comm_cache_get(ctl->comms, ev->pid, fn_control_now(), ev->comm);
 	if (!(ev->flags & FN_EV_LOCAL))
 		ev->flags |= FN_EV_REMOTE;
 	ev->root = 0;
@@ -225,7 +222,7 @@ static void run_event(struct fn_control *ctl, struct batch *b, struct fn_event *
 	}
 }
 
-static void run_events(struct fn_control *ctl, struct batch *b)
+static void run_events(struct batch *b)
 {
 	struct fn_event ev;
 	const uint8_t *p;
@@ -233,7 +230,7 @@ static void run_events(struct fn_control *ctl, struct batch *b)
 
 	for (size_t at = 0; (p = next_record(b, &at, &n));)
 		if (!fn_fn1_decode_event(p, n, &ev))
-			run_event(ctl, b, &ev);
+			run_event(b, &ev);
 }
 
 static void end_clients(struct batch *b)
@@ -291,7 +288,7 @@ static bool run_once(struct fn_control *ctl, struct batch *b)
 	if (!any)
 		return false;
 	b->nclients = fn_client_all(ctl, b->clients);
-	run_events(ctl, b);
+	run_events(b);
 	for (size_t i = 0; b->lost && i < b->nclients; i++)
 		if (b->clients[i]->watches.count)
 			fn_client_lost(b->clients[i], b->lost);
@@ -392,7 +389,6 @@ void fn_control_free(struct fn_control *ctl)
 			fn_client_put(ctl->clients[i]);
 	fn_ring_free(&ctl->events);
 	fn_ring_free(&ctl->requests);
-	fn_comm_cache_free(ctl->comms);
 	if (ctl->batch)
 		free(ctl->batch->clients);
 	free(ctl->batch);

@@ -103,8 +103,7 @@ struct fn_control {
 	int64_t behind_since;
 	bool released; /* some client was */
 
-	struct fn_comm_cache *comms; /* the control thread's, as is batch */
-	struct batch *batch;
+	struct batch *batch; /* the control thread's */
 	struct fn_tgid {
 		pid_t pid, tgid;
 		int64_t until;

@@ -15,6 +15,7 @@
 #include "server/control.h"
 #include "server/control_attach.h"
 #include "server/server_impl.h"
+#include "source/source_impl.h"
 
 #define SLOTS 256
 #define PENDING_MAX 4096 /* an aborted connection never answers */
@@ -31,6 +32,7 @@ struct pend {
 struct closer {
 	uint64_t fh;
 	uint32_t pid;
+	char comm[16];
 };
 
 struct fn_local {
@@ -228,23 +230,26 @@ static bool read_op(struct fn_server *srv, const struct fn_msg *msg, struct loca
 	}
 }
 
-/* Who closes: noted with FLUSH, asked for with RELEASE; 0: not known. */
-static uint32_t closer(struct fn_local *l, const struct fn_msg *msg)
+/* Who makes a request, and its name if it closes. Noted with FLUSH, asked for with RELEASE. */
+static struct closer requester(struct fn_local *l, const struct fn_msg *msg)
 {
 	const struct fuse_in_header *in = (const void *)msg->buf;
 	const uint64_t *fh = fn_msg_body(msg, sizeof(*fh)); /* the first field of both */
 	struct closer *c = fh ? &l->closers[(*fh ^ *fh >> 8 ^ *fh >> 16) % CLOSERS] : NULL;
-	uint32_t pid = in->pid;
+	struct closer who = {fh ? *fh : 0, in->pid, ""};
+	bool flush = in->opcode == FUSE_FLUSH;
 
-	if (!c || (in->opcode != FUSE_FLUSH && (in->opcode != FUSE_RELEASE || pid)))
-		return pid;
+	if (!c || (!flush && (in->opcode != FUSE_RELEASE || who.pid)))
+		return who;
+	if (flush && who.pid)
+		fn_comm_read((int)who.pid, who.comm);
 	pthread_mutex_lock(&l->lock);
-	if (in->opcode == FUSE_FLUSH)
-		*c = (struct closer){*fh, pid};
+	if (flush)
+		*c = who;
 	else if (c->fh == *fh)
-		pid = c->pid;
+		who = *c;
 	pthread_mutex_unlock(&l->lock);
-	return pid;
+	return who;
 }
 
 static struct fn_str last_part(struct fn_str path)
@@ -304,11 +309,11 @@ void fn_local_request(struct fn_server *srv, const struct fn_msg *msg)
 	uint64_t asked = wanted | (echo ? srv->mask : 0);
 	struct local_op op;
 	struct pend *p, **slot = &srv->local->slots[in->unique >> 1 & (SLOTS - 1)];
-	uint32_t pid;
+	struct closer who;
 
 	if (!asked)
 		return;
-	pid = closer(srv->local, msg);
+	who = requester(srv->local, msg);
 	op.flags = op.mode = 0;
 	op.parent = op.old_parent = op.node = 0;
 	op.old_len = SIZE_MAX;
@@ -321,7 +326,11 @@ void fn_local_request(struct fn_server *srv, const struct fn_msg *msg)
 	p = pend_new(&op, in);
 	if (!p)
 		return;
-	p->ev.pid = (int32_t)pid;
+	/* It waits for the reply, so its name can be had. */
+	if (!who.comm[0] && who.pid)
+		fn_comm_read((int)who.pid, who.comm);
+	p->ev.pid = (int32_t)who.pid;
+	memcpy(p->ev.comm, who.comm, sizeof(who.comm));
 	pthread_mutex_lock(&srv->local->lock);
 	if (srv->local->count < PENDING_MAX) {
 		p->next = *slot;

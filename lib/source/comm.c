@@ -1,5 +1,10 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Command names by pid. Kept only briefly: pids are used again, and exec changes the name. */
+/*
+ * Command names by pid. A name can be asked for only while the process lives (or is not waited
+ * for yet), so it is remembered: what one event told is known with the next, although the process
+ * is gone. exec changes the name and pids are used again, so a name is never taken from memory
+ * while there is a process with that pid, but once for all events of one moment.
+ */
 #include "source/source_impl.h"
 
 #include <fcntl.h>
@@ -8,15 +13,17 @@
 #include <string.h>
 #include <unistd.h>
 
-#define SLOTS 64
-#define KEEP_NS 1000000000
+#define SLOTS 1024u
+#define KEEP_NS (10 * INT64_C(1000000000)) /* of a process that is gone */
+
+struct slot {
+	int pid;
+	int64_t asked, seen; /* mono_ns of the last question and of the last answer */
+	char comm[16];
+};
 
 struct fn_comm_cache {
-	struct {
-		int pid;
-		int64_t until;
-		char comm[16];
-	} slots[SLOTS];
+	struct slot slots[SLOTS];
 };
 
 struct fn_comm_cache *fn_comm_cache_new(void)
@@ -29,7 +36,7 @@ void fn_comm_cache_free(struct fn_comm_cache *c)
 	free(c);
 }
 
-static void read_comm(int pid, char comm[16])
+bool fn_comm_read(int pid, char comm[16])
 {
 	char path[32];
 	ssize_t n = 0;
@@ -38,28 +45,39 @@ static void read_comm(int pid, char comm[16])
 	snprintf(path, sizeof(path), "/proc/%d/comm", pid);
 	fd = open(path, O_RDONLY | O_CLOEXEC);
 	if (fd >= 0) {
-		n = read(fd, comm, 15);
+		n = read(fd, comm, 16);
 		close(fd);
 	}
 	if (n > 0 && comm[n - 1] == '\n')
 		n--;
-	comm[n > 0 ? n : 0] = '\0';
+	if (n < 0 || n > 15)
+		n = n < 0 ? 0 : 15;
+	memset(comm + n, 0, 16 - (size_t)n);
+	return n > 0;
+}
+
+static void ask(struct slot *s, int pid, int64_t mono_ns)
+{
+	char comm[16];
+
+	if (fn_comm_read(pid, comm)) {
+		memcpy(s->comm, comm, sizeof(comm));
+		s->seen = mono_ns;
+	} else if (s->pid != pid || mono_ns - s->seen > KEEP_NS) {
+		s->comm[0] = '\0';
+	}
+	s->pid = pid;
+	s->asked = mono_ns;
 }
 
 void fn_comm_cache_get(struct fn_comm_cache *c, int pid, int64_t mono_ns, char comm[16])
 {
-	unsigned i = (unsigned)pid % SLOTS;
+	struct slot *s = &c->slots[(unsigned)pid % SLOTS];
 
 	comm[0] = '\0';
 	if (pid <= 0)
 		return;
-	/* A process that is gone keeps the name it had: better late than none. */
-	if (c->slots[i].pid != pid || mono_ns >= c->slots[i].until) {
-		read_comm(pid, comm);
-		if (comm[0] || c->slots[i].pid != pid)
-			memcpy(c->slots[i].comm, comm, 16);
-		c->slots[i].pid = pid;
-		c->slots[i].until = mono_ns + KEEP_NS;
-	}
-	memcpy(comm, c->slots[i].comm, 16);
+	if (s->pid != pid || s->asked != mono_ns)
+		ask(s, pid, mono_ns);
+	memcpy(comm, s->comm, 16);
 }

@@ -22,6 +22,7 @@ void fan_learn(struct fan_source *s)
 {
 	struct fn_fan_record rec;
 	struct fn_object object, dir;
+	char comm[16];
 
 	while (s->learned < s->len) {
 		int n = fn_fan_parse(s->buf + s->learned, s->len - s->learned, &rec);
@@ -32,6 +33,8 @@ void fan_learn(struct fan_source *s)
 			return;
 		}
 		s->learned += (size_t)n;
+		if (s->comm) /* before anything else: it may end any moment */
+			fn_comm_cache_get(s->comm, rec.pid, s->base.mono_ns, comm);
 		if (!s->any_whole || !(rec.mask & FN_ISDIR) || !rec.object.present ||
 		    !(rec.mask & FN_DIRENT_EVENTS) || !at->present || !at->name.len)
 			continue;

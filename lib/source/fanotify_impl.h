@@ -71,7 +71,7 @@ int fan_walk_marks(struct fan_source *s, int root);
 
 /* fanotify_event.c */
 int fan_record(struct fan_source *s, const struct fn_fan_record *rec);
-/* Note where directories are that later records of the buffer speak of. */
+/* Note where directories are that later records of the buffer speak of, and who made them. */
 void fan_learn(struct fan_source *s);
 
 /* fanotify.c: append what is queued to the buffer, a bounded look ahead. 0: nothing more. */

@@ -38,10 +38,13 @@ void fn_source_now(struct fn_source *src);
  * stopped, keep a copy for the next round. Returns src->stop, or -ENOMEM. */
 int fn_source_emit(struct fn_source *src, struct fn_event *ev);
 
-/* The command name of a process, remembered for a second. */
+/* The command name of a process, asked for once for each moment mono_ns; of one that is gone, what
+ * was known ten seconds ago at most. Empty: not known. */
 struct fn_comm_cache;
 struct fn_comm_cache *fn_comm_cache_new(void);
 void fn_comm_cache_free(struct fn_comm_cache *c);
 void fn_comm_cache_get(struct fn_comm_cache *c, int pid, int64_t mono_ns, char comm[16]);
+/* The same without memory. False: there is no such process, and comm is empty. */
+bool fn_comm_read(int pid, char comm[16]);
 
 #endif

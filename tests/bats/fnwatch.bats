@@ -327,6 +327,31 @@ told() {
 	run -3 fnwatch --source=inotify --exclude-writer x t
 }
 
+@test "the name of a writer: as it is when it is read, remembered when the writer is gone" {
+	need_root
+	watch --format '%{comm} %{events} %{path}' -e create --exclude-writer nobody t
+	mkfifo go
+	start writer sh -c ': >t/1; read -r x <go; : >t/2; read -r x <go; : >t/3'
+	wait_for 5 grep -q '^sh create t/1' watch.out
+	# it ends while nobody can ask, but it was known a moment ago
+	echo >go
+	wait_for 5 grep -q '^sh create t/2' watch.out
+	kill -STOP "$watch_pid"
+	wait_for 5 grep -qs '^State:.*T' "/proc/$watch_pid/status"
+	echo >go
+	wait "$writer_pid"
+	kill -CONT "$watch_pid"
+	wait_for 5 grep -q 't/3' watch.out
+	[ "$(out watch | tail -n 1)" = "sh create t/3" ]
+	# after exec it has another name at once
+	start writer sh -c ': >t/4; exec dd if=go of=t/5'
+	wait_for 5 grep -q t/4 watch.out
+	exec 7<>go
+	wait_for 5 grep -q '^dd create t/5' watch.out
+	exec 7>&-
+	stop "$watch_pid"
+}
+
 @test "a watched root is deleted or unmounted: a record, status 5" {
 	for source in fanotify inotify; do
 		mkdir -p r
