@@ -5,9 +5,10 @@
 #   guest_stop NAME
 # A raw serial line besides: /dev/fn-line in the guest is $GUESTS/NAME/line.{in,out} here.
 # $FN_GUEST_KIND (uml, qemu), $FN_GUEST_CACHE (auto, always, none) and $FN_GUEST_DAEMON (c, rust)
-# choose what it is made of.
+# choose what it is made of; $FN_GUEST_TAG names the share for it, $FN_GUEST_PROGRAMS and
+# $FN_GUEST_MODULES (below the kernel's, UML) are taken along.
 
-: "${FN_GUEST_KIND:=uml}" "${FN_GUEST_CACHE:=auto}" "${FN_GUEST_DAEMON:=c}"
+: "${FN_GUEST_KIND:=uml}" "${FN_GUEST_CACHE:=auto}" "${FN_GUEST_DAEMON:=c}" "${FN_GUEST_TAG:=share}"
 
 guest_need() {
 	need_root
@@ -35,9 +36,12 @@ guest_image() {
 	cp "$(command -v busybox)" "$root/bin/"
 	cp "$FN_ROOT/tests/guests/init" "$root/init"
 	if [ "$FN_GUEST_KIND" = uml ]; then
-		cp /usr/lib/uml/modules/*/kernel/fs/fuse/{fuse,virtiofs}.ko "$root/modules/"
+		for c in fs/fuse/fuse fs/fuse/virtiofs ${FN_GUEST_MODULES:-}; do
+			cp /usr/lib/uml/modules/*/kernel/"$c.ko" "$root/modules/"
+		done
 	fi
-	for c in "$FN_BUILD"/fn{watch,send,probe,dump,mount} "$FN_BUILD"/tests/helpers/* "$(command -v inotifywait)"; do
+	for c in "$FN_BUILD"/fn{watch,send,probe,dump,mount} "$FN_BUILD"/tests/helpers/* inotifywait ${FN_GUEST_PROGRAMS:-}; do
+		c=$(command -v "$c") || continue
 		[ ! -x "$c" ] || [ -d "$c" ] || [[ $c == *.d ]] || bins+=("$c")
 	done
 	"$FN_ROOT/packaging/bundle" "$root/fn" "${bins[@]}"
@@ -61,12 +65,12 @@ guest_daemon() {
 
 guest_boot_uml() {
 	local g=$1
-	"$FN_BUILD/tests/helpers/vhost_shim" "$g/uml.sock" "$g/daemon.sock" share >"$g/shim.log" 2>&1 3>&- &
+	"$FN_BUILD/tests/helpers/vhost_shim" "$g/uml.sock" "$g/daemon.sock" "$FN_GUEST_TAG" >"$g/shim.log" 2>&1 3>&- &
 	echo $! >"$g/shim.pid"
 	wait_for 5 test -S "$g/uml.sock"
 	TMPDIR=/dev/shm linux.uml "mem=${FN_GUEST_MEM:-160M}" "initrd=$GUESTS/initrd" con0=fd:0,fd:1 ssl0=fd:7,fd:8 \
 		con=null ssl=null fn.line=ttyS0 \
-		root=/dev/ram0 rdinit=/init quiet panic=-1 "virtio_uml.device=$g/uml.sock:26" fn.tag=share \
+		root=/dev/ram0 rdinit=/init quiet panic=-1 "virtio_uml.device=$g/uml.sock:26" "fn.tag=$FN_GUEST_TAG" \
 		<>"$g/in" >"$g/console" 2>"$g/boot.log" 3>&- 7<>"$g/line.in" 8<>"$g/line.out" &
 	echo $! >"$g/pid"
 }
@@ -76,10 +80,10 @@ guest_boot_qemu() {
 	local g=$1
 	qemu-system-x86_64 -M q35 -accel tcg -cpu max,-cx16 -m 256M -nodefaults -no-reboot -display none \
 		-object "memory-backend-memfd,id=mem,size=256M,share=on" -numa node,memdev=mem \
-		-chardev "socket,id=fs,path=$g/daemon.sock" -device vhost-user-fs-pci,chardev=fs,tag=share \
+		-chardev "socket,id=fs,path=$g/daemon.sock" -device "vhost-user-fs-pci,chardev=fs,tag=$FN_GUEST_TAG" \
 		-kernel "$FN_GUEST_KERNEL" -initrd "$GUESTS/initrd" -serial stdio \
 		-chardev "pipe,id=line,path=$g/line" -device virtio-serial-pci -device virtserialport,chardev=line \
-		-append "console=ttyS0 rdinit=/init quiet panic=-1 fn.tag=share fn.line=vport*p1" \
+		-append "console=ttyS0 rdinit=/init quiet panic=-1 fn.tag=$FN_GUEST_TAG fn.line=vport*p1" \
 		<>"$g/in" >"$g/console" 2>"$g/boot.log" 3>&- &
 	echo $! >"$g/pid"
 }
