@@ -55,12 +55,13 @@ guest_daemon() {
 }
 
 guest_boot_qemu() {
-	local g=$1 line events
+	local g=$1 line more
 	line=$(recipe 'QEMU and virtiofsd' 1 host | grep ^qemu)
-	events=$(recipe 'QEMU and virtiofsd' 2 host | sed -n 's/^qemu.* \.\.\. //p')
-	line=${line/.../-M q35 -accel tcg -cpu max,-cx16 -m 2G -nodefaults -no-reboot -display none -serial stdio \
-		-kernel $FN_GUEST_KERNEL -initrd $GUESTS/initrd $events \
-		-append 'console=ttyS0 rdinit=/init quiet panic=-1 fn.tag=src fn.line=vport*p1'}
+	more="-M q35 -accel tcg -cpu max,-cx16 -m 2G -nodefaults -no-reboot -display none -serial stdio
+		-kernel $FN_GUEST_KERNEL -initrd $GUESTS/initrd
+		-append 'console=ttyS0 rdinit=/init quiet panic=-1 fn.tag=src fn.line=vport*p1'
+		$(recipe 'QEMU and virtiofsd' 2 host | sed -n 's/^qemu.* \.\.\. //p')"
+	line=${line/.../${more//$'\n'/ }}
 	on host sh -c "exec $line" <>"$g/in" >"$g/console" 2>"$g/boot.log" &
 	echo $! >"$g/pid"
 }
