@@ -14,10 +14,14 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/fanotify.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
+/* The buffer never moves: records point into it. Of what it may hold, it has memory for this much
+ * while there is not more to read. */
 #define READ_SIZE (256u * 1024)
-#define AHEAD_MAX (16u * 1024 * 1024)
+#define BUFFER_SIZE (16u * 1024 * 1024)
+#define READ_MIN (64u * 1024)
 #define AHEAD_EVERY 256 /* records */
 #define DEFAULT_PATHS 65536u
 
@@ -30,17 +34,20 @@ static int fan_timeout(const struct fn_source *src)
 {
 	const struct fan_source *s = (const struct fan_source *)src;
 
-	/* Names seen in a walk can be forgotten once the queue is found empty. */
-	return s->pos < s->len || s->seen.count ? 0 : -1;
+	/* What is not settled is, once the queue is found empty. */
+	return s->pos < s->len || s->told.tracks || s->nlater ? 0 : -1;
 }
 
 /* One read; 0: the queue is empty. A record is never split. */
-static int read_some(struct fan_source *s)
+int fan_read_ahead(struct fan_source *s)
 {
 	ssize_t n;
 
+	s->behind = BUFFER_SIZE - s->len < READ_MIN;
+	if (s->behind)
+		return 0;
 	do
-		n = read(s->fd, s->buf + s->len, s->cap - s->len);
+		n = read(s->fd, s->buf + s->len, BUFFER_SIZE - s->len);
 	while (n < 0 && errno == EINTR);
 	if (n <= 0)
 		return n == 0 || errno == EAGAIN || errno == EINVAL ? 0 : -errno;
@@ -48,39 +55,27 @@ static int read_some(struct fan_source *s)
 	return (int)n;
 }
 
-int fan_read_ahead(struct fan_source *s)
+void fan_drain(struct fan_source *s)
 {
-	size_t cap = s->cap + READ_SIZE;
-	uint8_t *buf;
-
-	if (cap > AHEAD_MAX)
-		return 0;
-	if (s->cap - s->len < READ_SIZE / 2) {
-		buf = realloc(s->buf, cap);
-		if (!buf)
-			return -ENOMEM;
-		s->buf = buf;
-		s->cap = cap;
-	}
-	return read_some(s);
+	do
+		fan_learn(s);
+	while (fan_read_ahead(s) > 0);
 }
 
+/* As much as there is: what two records have to do with each other shows only when both are here.
+ */
 static int refill(struct fan_source *s)
 {
 	int rc;
 
+	if (s->len > READ_SIZE)
+		madvise(s->buf + READ_SIZE, BUFFER_SIZE - READ_SIZE, MADV_DONTNEED);
 	s->pos = s->len = s->learned = 0;
-	if (s->cap > READ_SIZE) {
-		uint8_t *buf = realloc(s->buf, READ_SIZE);
-
-		s->buf = buf ? buf : s->buf;
-		s->cap = READ_SIZE;
-	}
-	rc = read_some(s);
-	if (rc > 0)
+	rc = fan_read_ahead(s);
+	if (rc > 0) {
 		fn_source_now(&s->base);
-	else
-		fn_seen_clear(&s->seen); /* nothing queued is older than the last walk */
+		fan_drain(s);
+	}
 	return rc;
 }
 
@@ -92,7 +87,7 @@ static int keep_up(struct fan_source *s, unsigned done)
 
 	if (rc > 0)
 		fan_learn(s);
-	return rc < 0 && rc != -ENOMEM ? rc : 0;
+	return rc < 0 ? rc : 0;
 }
 
 static int records(struct fan_source *s)
@@ -100,7 +95,6 @@ static int records(struct fan_source *s)
 	struct fn_fan_record rec;
 	int rc = 0;
 
-	fan_learn(s);
 	for (unsigned done = 1; rc == 0 && s->pos < s->len; done++) {
 		rc = keep_up(s, done);
 		if (rc < 0)
@@ -118,21 +112,36 @@ static int records(struct fan_source *s)
 	return rc;
 }
 
+/* What was told ahead of the buffer is settled with its end, unless there was more than it holds.
+ * Looking for what is not settled fills it again with what happened meanwhile. */
+static void end_of_buffer(struct fan_source *s, bool last)
+{
+	fan_walk_late(s, last);
+	fan_track_settle(s, last);
+	if (s->pos >= s->len && !s->behind)
+		fan_told_forget(s);
+}
+
 static int fan_dispatch(struct fn_source *src, fn_event_cb cb, void *arg)
 {
 	struct fan_source *s = (struct fan_source *)src;
-	int rc = 1;
+	int rc = s->pos < s->len ? 1 : refill(s);
+	bool last = rc == 0;
 
 	(void)cb, (void)arg;
-	if (s->pos >= s->len)
-		rc = refill(s);
 	/* What happened in a root comes before the end of the root. */
-	if (rc == 0)
-		return fan_read_guard(s);
-	if (rc > 0)
+	if (last)
+		rc = fan_read_guard(s);
+	while (rc >= 0 && !s->base.stop) {
 		rc = records(s);
+		if (s->pos < s->len)
+			continue;
+		end_of_buffer(s, last);
+		if (s->pos >= s->len)
+			break;
+	}
 	fan_close_roots(s);
-	return rc;
+	return s->base.stop ? s->base.stop : rc;
 }
 
 static void fan_stats(const struct fn_source *src, struct fn_source_stats *st)
@@ -145,6 +154,9 @@ static void fan_close(struct fn_source *src)
 	struct fan_source *s = (struct fan_source *)src;
 
 	fan_close_roots(s);
+	fan_told_forget(s);
+	while (s->told.tracks)
+		fan_track_end(s, s->told.tracks);
 	for (size_t i = 0; i < s->nroots; i++) {
 		free(s->roots[i].path);
 		free(s->roots[i].mount_path);
@@ -158,11 +170,13 @@ static void fan_close(struct fn_source *src)
 	fn_pathmap_free(s->map);
 	fn_comm_cache_free(s->comm);
 	fn_ledger_free(s->ledger);
-	fn_seen_clear(&s->seen);
+	free(s->later);
+	free(s->spot_path.data);
 	free(s->path.data);
 	free(s->old_path.data);
 	free(s->roots);
-	free(s->buf);
+	if (s->buf != MAP_FAILED)
+		munmap(s->buf, BUFFER_SIZE);
 	free(s);
 }
 
@@ -221,13 +235,14 @@ static int new_source(struct fan_source **src, const struct fn_source_opts *opts
 	s->prune_arg = opts->prune_arg;
 	s->wanted = opts->wanted;
 	s->wanted_arg = opts->wanted_arg;
-	s->cap = READ_SIZE;
-	s->buf = malloc(s->cap);
+	s->buf = mmap(NULL, BUFFER_SIZE, PROT_READ | PROT_WRITE,
+		      MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 	s->roots = calloc(opts->nroots, sizeof(*s->roots));
 	s->map = fn_pathmap_new(opts->max_paths ? opts->max_paths : DEFAULT_PATHS);
 	s->comm = opts->flags & FN_SOURCE_COMM ? fn_comm_cache_new() : NULL;
 	s->ledger = opts->flags & FN_SOURCE_NO_SELF ? fn_ledger_new() : NULL;
-	if (!s->buf || !s->roots || !s->map || (opts->flags & FN_SOURCE_COMM && !s->comm) ||
+	if (s->buf == MAP_FAILED || !s->roots || !s->map ||
+	    (opts->flags & FN_SOURCE_COMM && !s->comm) ||
 	    (opts->flags & FN_SOURCE_NO_SELF && !s->ledger))
 		return -ENOMEM;
 	s->nroots = opts->nroots;

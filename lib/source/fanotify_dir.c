@@ -12,6 +12,8 @@
 
 #include "source/beneath.h"
 
+#define LATER_MAX 4096
+
 static int mark_fd(const struct fan_source *s, unsigned how, uint64_t mask, int fd)
 {
 	char path[32];
@@ -53,38 +55,35 @@ int fan_mark_root(struct fan_source *s, size_t root)
 	return rc == 0 && r->dir ? fan_walk_marks(s, (int)root) : rc;
 }
 
-/* A walk goes by paths relative to the root, so that its depth costs no descriptors. */
+/* A walk goes by handles where it may, else by paths relative to the root: its depth costs no
+ * descriptors. */
+struct stop {
+	char *path;
+	struct fn_object dir;
+};
+
 struct walk {
 	struct fan_source *s;
 	int root;
 	bool marks, report;
-	char **stack;
+	struct stop *stack;
 	size_t n, cap;
 };
 
-static int walk_push(struct walk *w, const char *dir, size_t len, const char *name)
+static int walk_push(struct walk *w, struct fn_str path, const struct fn_object *dir)
 {
-	size_t n = strlen(name);
-	char *path;
-
 	if (w->n == w->cap) {
 		size_t cap = w->cap ? w->cap * 2 : 64;
-		char **stack = realloc(w->stack, cap * sizeof(*stack));
+		struct stop *stack = realloc(w->stack, cap * sizeof(*stack));
 
 		if (!stack)
 			return -ENOMEM;
 		w->stack = stack;
 		w->cap = cap;
 	}
-	path = malloc(len + n + 2);
-	if (!path)
-		return -ENOMEM;
-	memcpy(path, dir, len);
-	if (len && n)
-		path[len++] = '/';
-	memcpy(path + len, name, n + 1);
-	w->stack[w->n++] = path;
-	return 0;
+	w->stack[w->n].path = strndup(path.data, path.len);
+	fn_object_copy(&w->stack[w->n].dir, dir);
+	return w->stack[w->n].path ? (w->n++, 0) : -ENOMEM;
 }
 
 static void report_entry(struct walk *w, const struct fn_object *dir, struct fn_str name,
@@ -92,7 +91,7 @@ static void report_entry(struct walk *w, const struct fn_object *dir, struct fn_
 {
 	struct fn_event *ev = &w->s->ev;
 
-	fn_seen_add(&w->s->seen, fn_seen_key(fn_object_hash(dir), name));
+	fan_told_walked(w->s, object, dir, name);
 	if (!(w->s->want & FN_CREATE))
 		return;
 	fn_event_clear(ev);
@@ -110,20 +109,15 @@ static void report_entry(struct walk *w, const struct fn_object *dir, struct fn_
 
 /* A mark that cannot be set is a watch that is lost, unless the directory is gone or closed to
  * us, which it would be for any reader. */
-static int mark_child(struct walk *w, int dirfd, const char *name)
+static int mark_child(struct walk *w, int fd)
 {
-	uint64_t mask = w->s->kernel_mask | FAN_EVENT_ON_CHILD;
+	int rc = mark_fd(w->s, FAN_MARK_ONLYDIR, w->s->kernel_mask | FAN_EVENT_ON_CHILD, fd);
 
-	if (fanotify_mark(w->s->fd, FAN_MARK_ADD | FAN_MARK_ONLYDIR | FAN_MARK_DONT_FOLLOW, mask,
-			  dirfd, name) == 0) {
-		w->s->stats.watches++;
-		return 0;
-	}
-	return errno == ENOENT || errno == ENOTDIR || errno == EACCES || errno == EPERM ? 1
-											: -errno;
+	w->s->stats.watches += rc == 0;
+	return rc == -ENOENT || rc == -ENOTDIR || rc == -EACCES || rc == -EPERM ? 1 : rc;
 }
 
-static int walk_subdir(struct walk *w, int dirfd, const char *name, const struct fn_object *dir,
+static int walk_subdir(struct walk *w, int fd, struct fn_str name, const struct fn_object *dir,
 		       const struct fn_object *object, struct fn_str path)
 {
 	struct fan_source *s = w->s;
@@ -131,106 +125,168 @@ static int walk_subdir(struct walk *w, int dirfd, const char *name, const struct
 
 	if (s->prune && s->prune(s->prune_arg, w->root, path.data, path.len))
 		return 0;
+	if (w->marks || w->report)
+		fn_pathmap_put(s->map, object, dir, name);
 	if (w->marks) {
-		fn_pathmap_put(s->map, object, dir, (struct fn_str){name, strlen(name)});
 		fn_pathmap_pin(s->map, object, true);
 		if (!(s->flags & FN_SOURCE_RECURSIVE))
 			return 0;
-		rc = mark_child(w, dirfd, name);
+		rc = mark_child(w, fd);
 	}
-	return rc ? (rc < 0 ? rc : 0) : walk_push(w, path.data, 0, path.data);
+	return rc ? (rc < 0 ? rc : 0) : walk_push(w, path, object);
+}
+
+/* A directory is identified and marked by one descriptor: its name can be another's any time. */
+static int open_entry(const struct walk *w, int dirfd, const char *name, bool dir,
+		      struct fn_object *object)
+{
+	int fd = -1, rc;
+
+	if (dir && w->marks)
+		fd = openat(dirfd, name, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	if (dir && w->marks && fd < 0)
+		return errno == EPERM ? -EACCES : -errno;
+	rc = fd < 0 ? fn_object_handle_at(object, dirfd, name, 0, NULL)
+		    : fn_object_handle_at(object, fd, "", AT_EMPTY_PATH, NULL);
+	if (rc && fd >= 0)
+		close(fd);
+	return rc ? rc : fd;
 }
 
 static int walk_entry(struct walk *w, int dirfd, const struct dirent *e,
 		      const struct fn_object *dir, const char *rel)
 {
-	struct fn_str name = {e->d_name, strlen(e->d_name)};
-	struct fn_object object;
+	struct fn_str name = {e->d_name, strlen(e->d_name)}, path;
 	bool is_dir = fn_entry_is_dir(dirfd, e);
-	size_t len = strlen(rel);
-	char *path;
-	int rc;
+	struct fn_object object;
+	char *buf;
+	int fd, rc = 0;
 
 	if (!is_dir && !w->report)
 		return 0;
 	fn_object_clear(&object);
-	if (fn_object_handle_at(&object, dirfd, e->d_name, 0, NULL))
-		return 0; /* gone again: its events say so */
+	fd = open_entry(w, dirfd, e->d_name, is_dir, &object);
+	if (fd < -1)
+		return fd == -EMFILE || fd == -ENFILE ? fd : 0; /* gone: its events say so */
 	object.fsid = dir->fsid;
 	object.has |= FN_OBJ_FSID;
-	path = malloc(len + name.len + 2);
-	if (!path)
-		return -ENOMEM;
-	rc = sprintf(path, "%s%s%s", rel, len ? "/" : "", e->d_name);
-	if (w->report)
-		report_entry(w, dir, name, (struct fn_str){path, (size_t)rc}, &object,
-			     is_dir ? DT_DIR : e->d_type);
-	rc = is_dir ? walk_subdir(w, dirfd, e->d_name, dir, &object,
-				  (struct fn_str){path, (size_t)rc})
-		    : 0;
-	free(path);
+	if (asprintf(&buf, "%s%s%s", rel, *rel ? "/" : "", e->d_name) < 0) {
+		rc = -ENOMEM;
+	} else {
+		path = (struct fn_str){buf, strlen(buf)};
+		if (w->report)
+			report_entry(w, dir, name, path, &object, is_dir ? DT_DIR : e->d_type);
+		if (is_dir)
+			rc = walk_subdir(w, fd, name, dir, &object, path);
+		free(buf);
+	}
+	if (fd >= 0)
+		close(fd);
 	return rc;
 }
 
-static int walk_dir(struct walk *w, const char *rel)
+static bool same_dir(int fd, const struct fn_object *dir)
 {
-	int fd = fn_open_beneath(fan_root_fd(w->s, w->root), rel, O_RDONLY | O_DIRECTORY);
-	struct fn_object dir;
+	struct fn_object now;
+
+	fn_object_clear(&now);
+	if (fn_object_handle_at(&now, fd, "", AT_EMPTY_PATH, NULL))
+		return false;
+	now.fsid = dir->fsid;
+	return fn_object_equal(&now, dir);
+}
+
+/* The directory itself, wherever it is; without the right to open it by handle, only if it is where
+ * it is believed to be. */
+static int open_dir_now(struct fan_source *s, int root, const char *path,
+			const struct fn_object *dir)
+{
+	int fd;
+
+	if (s->roots[root].whole)
+		return fn_object_open(dir, fan_root_fd(s, root), O_RDONLY | O_DIRECTORY);
+	fd = fn_open_beneath(fan_root_fd(s, root), path, O_RDONLY | O_DIRECTORY);
+	if (fd < 0 || same_dir(fd, dir))
+		return fd;
+	close(fd);
+	return -ESTALE;
+}
+
+/* It is somewhere else by now, or one above it is, and the queue is to tell where. */
+static void walk_later(struct fan_source *s, int root, const struct fn_object *dir, int rc)
+{
+	struct fn_object *later = NULL;
+
+	if (s->roots[root].whole || (rc != -ESTALE && rc != -ENOENT && rc != -ENOTDIR))
+		return;
+	if (s->nlater < LATER_MAX)
+		later = realloc(s->later, (s->nlater + 1) * sizeof(*later));
+	if (!later)
+		return;
+	s->later = later;
+	fn_object_copy(&later[s->nlater++], dir);
+}
+
+static int walk_dir(struct walk *w, const char *rel, const struct fn_object *dir)
+{
+	int fd = open_dir_now(w->s, w->root, rel, dir), rc = 0;
 	const struct dirent *e;
 	DIR *d;
-	int rc;
 
-	if (fd < 0)
+	if (fd < 0) {
+		walk_later(w->s, w->root, dir, fd);
 		return fd == -EMFILE || fd == -ENFILE || fd == -ENOMEM ? fd : 0;
-	rc = fn_object_at(&dir, fd, "", AT_EMPTY_PATH);
-	d = rc == 0 ? fdopendir(fd) : NULL;
+	}
+	d = fdopendir(fd);
 	if (!d) {
 		close(fd);
-		return 0;
+		return -ENOMEM;
 	}
+	if (w->report)
+		fan_told_walk(w->s, dir);
 	while (rc == 0 && (e = fn_next_entry(d)))
-		rc = walk_entry(w, fd, e, &dir, rel);
+		rc = walk_entry(w, fd, e, dir, rel);
 	closedir(d);
 	return rc;
 }
 
-static int walk(struct fan_source *s, int root, struct fn_str path, bool report)
+static int walk(struct fan_source *s, int root, struct fn_str path, const struct fn_object *dir,
+		bool report)
 {
 	struct walk w = {.s = s, .root = root, .marks = !s->roots[root].whole, .report = report};
-	char *start = strndup(path.data ? path.data : "", path.len);
-	int rc = start ? walk_push(&w, start, 0, start) : -ENOMEM;
+	int rc = walk_push(&w, path, dir);
 
-	free(start);
 	while (w.n) {
-		char *rel = w.stack[--w.n];
+		struct stop at = w.stack[--w.n];
 
 		if (rc == 0)
-			rc = walk_dir(&w, rel);
-		free(rel);
+			rc = walk_dir(&w, at.path, &at.dir);
+		free(at.path);
 	}
 	free(w.stack);
+	if (report)
+		fan_drain(s);
 	return rc;
 }
 
 int fan_walk_marks(struct fan_source *s, int root)
 {
-	return walk(s, root, (struct fn_str){"", 0}, false);
+	return walk(s, root, (struct fn_str){"", 0}, &s->roots[root].object, false);
 }
 
-static int mark_appeared(struct fan_source *s, int root, int fd, const struct fn_object *dir)
+static int mark_appeared(struct fan_source *s, int root, struct fn_str path,
+			 const struct fn_object *dir)
 {
-	struct fn_object now;
-	int rc = 0;
+	char *rel = strndup(path.data, path.len);
+	int fd = rel ? open_dir_now(s, root, rel, dir) : -ENOMEM, rc;
 
-	fn_object_clear(&now);
-	if (fn_object_handle_at(&now, fd, "", AT_EMPTY_PATH, NULL))
-		return -ESTALE;
-	if (now.handle_len != dir->handle_len || now.handle_type != dir->handle_type ||
-	    memcmp(now.handle, dir->handle, now.handle_len))
-		return -ESTALE;
-	if (s->roots[root].whole)
-		return 0;
+	free(rel);
+	if (fd < 0) {
+		walk_later(s, root, dir, fd);
+		return fd;
+	}
 	rc = mark_fd(s, FAN_MARK_INODE | FAN_MARK_ONLYDIR, s->kernel_mask | FAN_EVENT_ON_CHILD, fd);
+	close(fd);
 	s->stats.watches += rc == 0;
 	if (rc == 0)
 		fn_pathmap_pin(s->map, dir, true);
@@ -239,19 +295,31 @@ static int mark_appeared(struct fan_source *s, int root, int fd, const struct fn
 
 int fan_appeared(struct fan_source *s, int root, struct fn_str path, const struct fn_object *dir)
 {
-	char *rel = strndup(path.data, path.len);
-	int fd, rc;
+	int rc = s->roots[root].whole ? 0 : mark_appeared(s, root, path, dir);
 
-	if (!rel)
-		return -ENOMEM;
-	fd = fn_open_beneath(fan_root_fd(s, root), rel, O_RDONLY | O_DIRECTORY);
-	rc = fd < 0 ? fd : mark_appeared(s, root, fd, dir);
-	if (fd >= 0)
-		close(fd);
-	if (rc == 0)
-		rc = walk(s, root, path, true);
-	free(rel);
-	return rc;
+	return rc ? rc : walk(s, root, path, dir, true);
+}
+
+void fan_walk_late(struct fan_source *s, bool last)
+{
+	struct fn_object *later = s->later;
+	size_t n = s->nlater;
+	struct fn_str path;
+	int root;
+
+	s->later = NULL;
+	s->nlater = 0;
+	for (size_t i = 0; i < n; i++)
+		if (!fn_pathmap_pinned(s->map, &later[i]) &&
+		    fn_pathmap_path(s->map, &later[i], (struct fn_str){NULL, 0}, &s->spot_path,
+				    &path, &root) == FN_PLACE_INSIDE)
+			fan_appeared(s, root, path, &later[i]);
+	free(later);
+	if (!last)
+		return;
+	free(s->later);
+	s->later = NULL;
+	s->nlater = 0;
 }
 
 static bool last_name(char *path, int *len, struct fn_str *name)

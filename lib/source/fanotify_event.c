@@ -10,14 +10,6 @@
 
 #define RENAMES (FN_RENAME | FN_MOVED_FROM | FN_MOVED_TO)
 
-/* Where a record's sides are. */
-struct sides {
-	struct fn_object object, dir, old_dir;
-	struct fn_str path, old_path;
-	int root, old_root;
-	bool in, old_in;
-};
-
 void fan_learn(struct fan_source *s)
 {
 	struct fn_fan_record rec;
@@ -35,10 +27,14 @@ void fan_learn(struct fan_source *s)
 		s->learned += (size_t)n;
 		if (s->comm) /* before anything else: it may end any moment */
 			fn_comm_cache_get(s->comm, rec.pid, s->base.mono_ns, comm);
+		if (rec.mask & FN_RENAME)
+			fan_told_learn(s, &rec);
 		if (!s->any_whole || !(rec.mask & FN_ISDIR) || !rec.object.present ||
 		    !(rec.mask & FN_DIRENT_EVENTS) || !at->present || !at->name.len)
 			continue;
 		fn_fan_object(&object, &rec.object);
+		if (fan_told_secret(s, &object))
+			continue;
 		fn_fan_object(&dir, at);
 		fn_pathmap_learn(s->map, &object, &dir, at->name);
 	}
@@ -56,7 +52,7 @@ static bool place(struct fan_source *s, const struct fn_fan_fid *fid, struct fn_
 }
 
 /* A root that is a file has no directory of ours: it is found by its own handle. */
-static bool place_file_root(struct fan_source *s, struct sides *w)
+static bool place_file_root(struct fan_source *s, struct fan_sides *w)
 {
 	for (size_t i = 0; i < s->nroots; i++)
 		if (!s->roots[i].dir && fn_object_equal(&s->roots[i].object, &w->object)) {
@@ -95,8 +91,8 @@ static void start_event(struct fan_source *s, const struct fn_fan_record *rec, u
 		fn_comm_cache_get(s->comm, rec->pid, s->base.mono_ns, ev->comm);
 }
 
-static int emit_one(struct fan_source *s, const struct fn_fan_record *rec, const struct sides *w,
-		    uint64_t bit)
+static int emit_one(struct fan_source *s, const struct fn_fan_record *rec,
+		    const struct fan_sides *w, uint64_t bit)
 {
 	struct fn_event *ev = &s->ev;
 
@@ -104,9 +100,9 @@ static int emit_one(struct fan_source *s, const struct fn_fan_record *rec, const
 	ev->root = w->root;
 	ev->path = w->path;
 	fn_object_copy(&ev->object, &w->object);
-	if (rec->dir.name.len) {
+	if (w->name.len) {
 		fn_object_copy(&ev->parent, &w->dir);
-		ev->name = rec->dir.name;
+		ev->name = w->name;
 		if (!w->dir.has)
 			ev->name = (struct fn_str){NULL, 0};
 	} else if (w->dir.has) { /* a directory itself: it has a name in its parent, unless a root
@@ -118,13 +114,15 @@ static int emit_one(struct fan_source *s, const struct fn_fan_record *rec, const
 	return fn_source_emit(&s->base, ev);
 }
 
-static void move_dir(struct fan_source *s, const struct fn_fan_record *rec, const struct sides *w)
+static void move_dir(struct fan_source *s, const struct fn_fan_record *rec,
+		     const struct fan_sides *w)
 {
-	if (!w->object.has)
+	if (!w->object.has || w->stays)
 		return;
-	if (rec->mask & (FN_RENAME | FN_CREATE) && rec->dir.present)
-		fn_pathmap_put(s->map, &w->object, &w->dir, rec->dir.name);
-	else if (rec->mask & FN_RENAME)
+	if (rec->mask & (FN_RENAME | FN_CREATE) && w->dir.has) {
+		if (fn_pathmap_put(s->map, &w->object, &w->dir, w->name) == -ELOOP)
+			fn_pathmap_drop(s->map, &w->object);
+	} else if (rec->mask & FN_RENAME)
 		fn_pathmap_drop(s->map, &w->object);
 	else if (rec->mask & FN_DELETE)
 		fn_pathmap_pin(s->map, &w->object, false);
@@ -148,7 +146,7 @@ static uint64_t wanted_bits(const struct fan_source *s, const struct fn_fan_reco
 }
 
 static void fill_rename(struct fan_source *s, const struct fn_fan_record *rec,
-			const struct sides *w)
+			const struct fan_sides *w)
 {
 	struct fn_event *ev = &s->ev;
 
@@ -156,14 +154,14 @@ static void fill_rename(struct fan_source *s, const struct fn_fan_record *rec,
 	fn_object_copy(&ev->object, &w->object);
 	if (w->in) {
 		fn_object_copy(&ev->parent, &w->dir);
-		ev->name = rec->dir.name;
+		ev->name = w->name;
 		ev->path = w->path;
 		ev->root = w->root;
 		fill_mode(s, ev);
 	}
 	if (w->old_in) {
 		fn_object_copy(&ev->old_parent, &w->old_dir);
-		ev->old_name = rec->old_dir.name;
+		ev->old_name = w->old_name;
 		ev->old_path = w->old_path;
 		if (!w->in)
 			ev->root = w->old_root;
@@ -181,96 +179,53 @@ static bool same_place(const struct fn_fan_fid *a, const struct fn_fan_fid *b)
 	       memcmp(a->name.data, b->name.data, a->name.len) == 0;
 }
 
-/* An exchange is two renames in a row, each the other's way back, of two objects. The second is
- * then taken out of the buffer. */
-static bool take_way_back(struct fan_source *s, const struct fn_fan_record *rec,
-			  struct fn_fan_record *back)
+/*
+ * An exchange is two renames in a row of two objects, each the other's way back. Where one of the
+ * directories is not watched, they have one side each. Its length; *half: it is one of those.
+ */
+static int way_back(const struct fan_source *s, const struct fn_fan_record *rec,
+		    struct fn_fan_record *back, bool *half)
 {
 	int n;
 
-	if (!rec->object.present || s->pos >= s->len)
-		return false;
+	if (!rec->object.present || !rec->dir.present || s->pos >= s->len)
+		return 0;
 	n = fn_fan_parse(s->buf + s->pos, s->len - s->pos, back);
 	if (n < 0 || !(back->mask & FN_RENAME) || back->pid != rec->pid || !back->object.present ||
-	    !same_place(&rec->dir, &back->old_dir) || !same_place(&rec->old_dir, &back->dir) ||
+	    !same_place(&rec->dir, &back->old_dir) ||
 	    (rec->object.len == back->object.len &&
 	     memcmp(rec->object.handle, back->object.handle, rec->object.len) == 0))
-		return false;
-	s->pos += (size_t)n;
-	return true;
-}
-
-static int emit_rename(struct fan_source *s, const struct fn_fan_record *rec, const struct sides *w)
-{
-	struct fn_fan_record back;
-	struct sides v = {.root = w->old_root};
-
-	if (!(wanted_bits(s, rec) & FN_RENAME))
 		return 0;
-	fill_rename(s, rec, w);
-	if (w->in && w->old_in && take_way_back(s, rec, &back)) {
-		fn_fan_object(&v.object, &back.object);
-		fn_object_copy(&v.dir, &w->old_dir);
-		if (back.mask & FN_ISDIR)
-			move_dir(s, &back, &v);
-		s->ev.flags |= FN_EV_EXCHANGE;
-		if (back.mask & FN_ISDIR)
-			s->ev.flags |= FN_EV_TARGET_DIR;
-		fn_object_copy(&s->ev.target, &v.object);
-	}
-	return fn_source_emit(&s->base, &s->ev);
+	*half = !rec->old_dir.present && !back->dir.present;
+	return *half || same_place(&rec->old_dir, &back->dir) ? n : 0;
 }
 
-static uint64_t key_of(const struct fn_object *dir, struct fn_str name)
-{
-	return fn_seen_key(fn_object_hash(dir), name);
-}
-
-/* A walk has seen what this rename did, and reported it as it is now: then it is told as the loss
- * of the old name only, and an exchange not at all. */
-static bool rename_told(struct fan_source *s, const struct fn_fan_record *rec, struct sides *w)
-{
-	struct fn_fan_record back;
-	bool old_told, new_told;
-
-	if (!s->seen.count)
-		return false;
-	new_told = w->in && fn_seen_has(&s->seen, key_of(&w->dir, rec->dir.name));
-	old_told = w->old_in && fn_seen_has(&s->seen, key_of(&w->old_dir, rec->old_dir.name));
-	if (new_told && old_told && take_way_back(s, rec, &back))
-		return true;
-	if (old_told)
-		fn_seen_take(&s->seen, key_of(&w->old_dir, rec->old_dir.name));
-	if (new_told)
-		w->in = false;
-	return new_told && !w->old_in;
-}
-
-static bool present_now(struct fan_source *s, const struct sides *w)
+bool fan_is_at(struct fan_source *s, const struct fn_object *object, int root, struct fn_str path)
 {
 	struct fn_object now;
-	char *path = strndup(w->path.data, w->path.len);
+	char *copy = strndup(path.data, path.len);
 	bool there;
 
 	fn_object_clear(&now);
-	there = path && fn_object_handle_at(&now, fan_root_fd(s, w->root), path, 0, NULL) == 0;
-	free(path);
-	now.fsid = w->object.fsid;
-	return there && (!w->object.has || fn_object_equal(&now, &w->object));
+	there = copy && fn_object_handle_at(&now, fan_root_fd(s, root), copy, 0, NULL) == 0;
+	free(copy);
+	now.fsid = object->fsid;
+	return there && (!object->has || fn_object_equal(&now, object));
 }
 
 /* A new directory: what it holds already is reported, unless a walk has reported it itself. */
-static int appeared(struct fan_source *s, const struct fn_fan_record *rec, const struct sides *w)
+static int appeared(struct fan_source *s, const struct fn_fan_record *rec,
+		    const struct fan_sides *w)
 {
 	char *path;
 	int rc;
 
 	if (!(s->flags & FN_SOURCE_RECURSIVE) || !w->in)
 		return 0;
-	if (s->roots[w->root].whole && (w->old_in || !(rec->mask & FN_RENAME)))
+	/* What comes from where the receiver knows nothing of it is told with all it holds. */
+	if ((w->old_in || !(rec->mask & FN_RENAME)) &&
+	    (s->roots[w->root].whole || fn_pathmap_pinned(s->map, &w->object)))
 		return 0; /* every event in it comes anyway */
-	if (fn_pathmap_pinned(s->map, &w->object))
-		return 0;
 	if (fn_pathmap_place(s->map, &w->object) == FN_PLACE_PRUNED)
 		return 0;
 	path = strndup(w->path.data, w->path.len);
@@ -289,22 +244,135 @@ static int appeared(struct fan_source *s, const struct fn_fan_record *rec, const
 	return 0;
 }
 
-static int emit_all(struct fan_source *s, const struct fn_fan_record *rec, const struct sides *w)
+int fan_tell_exchange(struct fan_source *s, const struct fn_fan_record *rec,
+		      const struct fan_sides *w, const struct fn_fan_record *back,
+		      const struct fan_sides *v)
+{
+	int rc = s->base.stop;
+
+	if (wanted_bits(s, rec) & FN_RENAME) {
+		fill_rename(s, rec, w);
+		s->ev.flags |= FN_EV_EXCHANGE | (back->mask & FN_ISDIR ? FN_EV_TARGET_DIR : 0);
+		fn_object_copy(&s->ev.target, &v->object);
+		rc = fn_source_emit(&s->base, &s->ev);
+	}
+	if (back->mask & FN_ISDIR)
+		move_dir(s, back, v);
+	if (rec->mask & FN_ISDIR)
+		move_dir(s, rec, w);
+	return rc;
+}
+
+int fan_tell(struct fan_source *s, const struct fn_fan_record *rec, const struct fan_sides *w,
+	     uint64_t bit)
+{
+	bool dir = rec->mask & FN_ISDIR;
+	int rc = s->base.stop;
+
+	if (bit != FN_RENAME)
+		return wanted_bits(s, rec) & bit ? emit_one(s, rec, w, bit) : rc;
+	if (wanted_bits(s, rec) & FN_RENAME && (w->in || w->old_in)) {
+		fill_rename(s, rec, w);
+		rc = fn_source_emit(&s->base, &s->ev);
+	}
+	if (dir && w->in) {
+		move_dir(s, rec, w);
+		appeared(s, rec, w);
+	}
+	return rc;
+}
+
+static int named_record(struct fan_source *s, const struct fn_fan_record *rec, struct fan_sides *w)
 {
 	uint64_t bits = wanted_bits(s, rec), bit;
-	bool both = (bits & FN_CREATE) && (bits & FN_DELETE), known = false;
-	int rc = 0;
+	bool both = false;
+	int rc = s->base.stop;
 
+	if (fan_told_secret(s, &w->object))
+		bits &= FN_DIRENT_EVENTS;
+	if (w->in && w->name.len && (fan_told_any(s) || s->told.renames.used)) {
+		if (rec->mask & FN_CREATE && !fan_told_create(s, rec, w))
+			bits &= ~(uint64_t)FN_CREATE;
+		if (rec->mask & FN_DELETE && !fan_told_delete(s, rec, w))
+			bits &= ~(uint64_t)FN_DELETE;
+	}
+	if (rec->mask & FN_ISDIR && rec->mask & FN_DIRENT_EVENTS)
+		move_dir(s, rec, w);
 	if (!w->in)
-		return 0;
-	if (rec->dir.name.len && rec->mask & (FN_CREATE | FN_DELETE))
-		known = fn_seen_take(&s->seen, fn_seen_key(fn_object_hash(&w->dir), rec->dir.name));
-	if (known)
-		bits &= ~(uint64_t)FN_CREATE;
-	both = both && present_now(s, w);
+		return rc;
+	if (bits & FN_CREATE && bits & FN_DELETE)
+		both = fan_is_at(s, &w->object, w->root, w->path);
 	while ((bit = fn_fan_next_bit(&bits, both))) /* also when stopped: emit keeps them */
 		rc = emit_one(s, rec, w, bit);
+	if (rec->mask & FN_ISDIR && rec->mask & FN_CREATE && !w->stays)
+		appeared(s, rec, w);
 	return rc;
+}
+
+static int plain_rename(struct fan_source *s, const struct fn_fan_record *rec, struct fan_sides *w)
+{
+	bool told = !(fan_told_any(s) || s->told.renames.used) || fan_told_rename(s, rec, w);
+	int rc = told ? fan_tell(s, rec, w, FN_RENAME) : s->base.stop;
+
+	if (rec->mask & FN_ISDIR && !w->in)
+		move_dir(s, rec, w);
+	return rc;
+}
+
+static void swap_sides(struct fan_source *s, const struct fn_fan_record *back,
+		       const struct fan_sides *w, struct fan_sides *v)
+{
+	*v = (struct fan_sides){.root = w->old_root, .old_root = w->root};
+	fn_fan_object(&v->object, &back->object);
+	fn_object_copy(&v->dir, &w->old_dir);
+	fn_object_copy(&v->old_dir, &w->dir);
+	v->name = w->old_name;
+	v->old_name = w->name;
+	v->path = w->old_path;
+	v->old_path = w->path;
+	v->in = w->old_in;
+	v->old_in = w->in;
+	fan_sides_keys(v);
+	fan_told_turn(s, v);
+}
+
+/* The receiver is to forget what it knows of the old place before anything takes it. */
+static void leave(struct fan_source *s, const struct fn_fan_record *rec, const struct fan_sides *w)
+{
+	struct fan_sides half = *w;
+
+	half.in = false;
+	if (fan_told_leave(s, w, rec->mask & FN_ISDIR))
+		fan_tell(s, rec, &half, FN_RENAME);
+}
+
+static int exchange_record(struct fan_source *s, const struct fn_fan_record *rec,
+			   const struct fn_fan_record *back, struct fan_sides *w)
+{
+	struct fan_sides v;
+
+	swap_sides(s, back, w, &v);
+	if (w->in && w->old_in && fan_told_known(s, w) && fan_told_known(s, &v)) {
+		fan_told_exchange(s, rec, w, back, &v);
+		return fan_tell_exchange(s, rec, w, back, &v);
+	}
+	leave(s, rec, w);
+	leave(s, back, &v);
+	plain_rename(s, rec, w);
+	return plain_rename(s, back, &v);
+}
+
+static int rename_record(struct fan_source *s, const struct fn_fan_record *rec, struct fan_sides *w)
+{
+	struct fn_fan_record back;
+	bool half;
+	int n = way_back(s, rec, &back, &half);
+
+	if (n && (half || (w->in && w->old_in))) {
+		s->pos += (size_t)n;
+		return exchange_record(s, rec, &back, w);
+	}
+	return plain_rename(s, rec, w);
 }
 
 static int overflow(struct fan_source *s)
@@ -315,6 +383,9 @@ static int overflow(struct fan_source *s)
 	fn_event_clear(&s->ev);
 	s->ev.mask = FN_Q_OVERFLOW;
 	rc = fn_source_emit(&s->base, &s->ev);
+	while (s->told.tracks)
+		fan_track_end(s, s->told.tracks);
+	fan_told_forget(s);
 	/* Renames may be among what was lost: find every directory anew. */
 	fn_pathmap_forget(s->map);
 	for (size_t i = 0; i < s->nroots; i++)
@@ -326,11 +397,11 @@ static int overflow(struct fan_source *s)
 /* Told from the handles alone: one answer for all that the kernel merged. Directories that come, go
  * and move may hold what has to be looked at. */
 static bool nobody_asks(const struct fan_source *s, const struct fn_fan_record *rec,
-			const struct sides *w)
+			const struct fan_sides *w)
 {
 	unsigned n = (unsigned)__builtin_popcountll(wanted_bits(s, rec));
 
-	if (!s->wanted || s->seen.count || !(w->dir.has || w->old_dir.has))
+	if (!s->wanted || fan_told_any(s) || !(w->dir.has || w->old_dir.has))
 		return false;
 	if (rec->mask & FN_ISDIR && rec->mask & FN_DIRENT_EVENTS)
 		return false;
@@ -339,27 +410,23 @@ static bool nobody_asks(const struct fan_source *s, const struct fn_fan_record *
 
 int fan_record(struct fan_source *s, const struct fn_fan_record *rec)
 {
-	struct sides w = {.root = -1, .old_root = -1};
-	int rc;
+	struct fan_sides w = {.root = -1, .old_root = -1};
 
 	if (rec->mask & FN_Q_OVERFLOW)
 		return overflow(s);
-	if (!wanted_bits(s, rec) && !(rec->mask & FN_ISDIR) && !s->seen.count)
+	if (!wanted_bits(s, rec) && !(rec->mask & FN_ISDIR) && !fan_told_any(s))
 		return 0;
 	fn_fan_object(&w.object, &rec->object);
+	w.name = rec->dir.name;
+	w.old_name = rec->old_dir.name;
 	w.old_in = place(s, &rec->old_dir, &w.old_dir, &s->old_path, &w.old_path, &w.old_root);
 	w.in = place(s, &rec->dir, &w.dir, &s->path, &w.path, &w.root);
+	fan_sides_keys(&w);
+	if (rec->mask & FN_RENAME)
+		fan_told_turn(s, &w);
 	if (!w.in && !w.old_in)
 		w.in = place_file_root(s, &w);
-	if (rec->mask & FN_ISDIR && rec->mask & FN_DIRENT_EVENTS)
-		move_dir(s, rec, &w);
-	if ((!w.in && !w.old_in) || nobody_asks(s, rec, &w))
+	if ((w.in || w.old_in) && nobody_asks(s, rec, &w))
 		return 0;
-	if (!(rec->mask & FN_RENAME))
-		rc = emit_all(s, rec, &w);
-	else
-		rc = rename_told(s, rec, &w) ? s->base.stop : emit_rename(s, rec, &w);
-	if (rec->mask & FN_ISDIR && rec->mask & (FN_CREATE | FN_RENAME))
-		appeared(s, rec, &w);
-	return rc;
+	return rec->mask & FN_RENAME ? rename_record(s, rec, &w) : named_record(s, rec, &w);
 }

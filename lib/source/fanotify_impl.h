@@ -7,7 +7,7 @@
 #include "object/pathmap.h"
 #include "source/fanotify_parse.h"
 #include "source/ledger.h"
-#include "source/seen.h"
+#include "source/fanotify_told.h"
 #include "source/source_impl.h"
 
 struct fan_root {
@@ -39,14 +39,18 @@ struct fan_source {
 	size_t nroots;
 
 	struct fn_pathmap *map;
-	struct fn_pathbuf path, old_path;
-	struct fn_seen seen;
+	struct fn_pathbuf path, old_path, spot_path;
+	struct fan_told told;
+	char name[2][FN_NAME_MAX];
+	struct fn_object *later; /* directories that could not be walked yet */
+	size_t nlater;
 	struct fn_comm_cache *comm;
 	struct fn_ledger *ledger; /* NULL unless FN_SOURCE_NO_SELF */
 
 	uint8_t *buf;
-	size_t cap, len, pos;
+	size_t len, pos;
 	size_t learned; /* up to where fan_learn() has looked */
+	bool behind;    /* the queue holds more than the buffer may */
 	struct fn_event ev;
 	struct fn_source_stats stats;
 };
@@ -66,15 +70,28 @@ enum fn_place fan_find_dir(struct fan_source *s, const struct fn_object *dir);
 /* A directory that appeared at path below a root: mark what is in it and report it SYNTHETIC. If
  * something else is there by now, that has an event of its own. */
 int fan_appeared(struct fan_source *s, int root, struct fn_str path, const struct fn_object *dir);
+/* What could not be opened where it was believed to be; last: it is gone. */
+void fan_walk_late(struct fan_source *s, bool last);
 /* Mark a tree, again after events were lost. */
 int fan_walk_marks(struct fan_source *s, int root);
 
 /* fanotify_event.c */
 int fan_record(struct fan_source *s, const struct fn_fan_record *rec);
+/* One event, and what follows from it for the directories. */
+int fan_tell(struct fan_source *s, const struct fn_fan_record *rec, const struct fan_sides *w,
+	     uint64_t bit);
+int fan_tell_exchange(struct fan_source *s, const struct fn_fan_record *rec,
+		      const struct fan_sides *w, const struct fn_fan_record *back,
+		      const struct fan_sides *v);
+/* Is it there now? */
+bool fan_is_at(struct fan_source *s, const struct fn_object *object, int root, struct fn_str path);
 /* Note where directories are that later records of the buffer speak of, and who made them. */
 void fan_learn(struct fan_source *s);
 
 /* fanotify.c: append what is queued to the buffer, a bounded look ahead. 0: nothing more. */
 int fan_read_ahead(struct fan_source *s);
+/* All of it, learned from: after a look at the file system everything older than the look is here.
+ */
+void fan_drain(struct fan_source *s);
 
 #endif

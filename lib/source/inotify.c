@@ -25,7 +25,7 @@ static int in_timeout(const struct fn_source *src)
 	int64_t due = fn_join_due(s->join), left;
 
 	/* Names seen in a walk can be forgotten once the queue is found empty. */
-	if (s->pos < s->len || s->seen.count)
+	if (s->pos < s->len || s->seen.used)
 		return 0;
 	if (due < 0)
 		return -1;
@@ -67,7 +67,7 @@ static int refill(struct in_source *s)
 		return -errno;
 	s->drained = n < (ssize_t)(READ_SIZE - EVENT_MAX);
 	if (n <= 0) {
-		fn_seen_clear(&s->seen); /* nothing queued is older than the last walk */
+		fn_keymap_clear(&s->seen); /* nothing queued is older than the last walk */
 		return 0;
 	}
 	s->len = (size_t)n;
@@ -130,7 +130,7 @@ static void in_close(struct fn_source *src)
 	fn_watch_table_done(&s->table);
 	fn_join_free(s->join);
 	fn_ledger_free(s->ledger);
-	fn_seen_clear(&s->seen);
+	fn_keymap_clear(&s->seen);
 	free(s->roots);
 	free(s->buf);
 	free(s);

@@ -185,7 +185,7 @@ static void report_entry(struct in_source *s, uint32_t dir, struct fn_str name, 
 {
 	struct fn_event *ev = &s->whole;
 
-	fn_seen_add(&s->seen, fn_seen_key((uint64_t)s->table.nodes[dir].wd, name));
+	fn_keymap_put(&s->seen, fn_keymap_key((uint64_t)s->table.nodes[dir].wd, name), 0);
 	if (!(s->want & FN_CREATE))
 		return;
 	fn_event_clear(ev);

@@ -242,7 +242,7 @@ static int dir_to(struct in_source *s, uint32_t node, const struct in_raw *raw)
 
 static uint64_t key_of(const struct in_raw *raw)
 {
-	return fn_seen_key((uint64_t)raw->wd, raw->name);
+	return fn_keymap_key((uint64_t)raw->wd, raw->name);
 }
 
 /* FROM a, TO b, FROM b, TO a, and a walk saw both afterwards: then the exchange is told. */
@@ -255,7 +255,7 @@ static bool exchange_told(struct in_source *s, const struct in_raw *from)
 		n += (e[n].mask & IN_MOVE) != 0;
 	if (n < 3 || e[0].cookie != from->cookie || e[1].cookie != e[2].cookie ||
 	    !same_name(&e[0], &e[1]) || !same_name(from, &e[2]) ||
-	    !fn_seen_has(&s->seen, key_of(from)) || !fn_seen_has(&s->seen, key_of(&e[0])))
+	    !fn_keymap_has(&s->seen, key_of(from)) || !fn_keymap_has(&s->seen, key_of(&e[0])))
 		return false;
 	s->told[0] = from->cookie;
 	s->told[1] = e[1].cookie;
@@ -270,15 +270,15 @@ static bool told(struct in_source *s, const struct in_raw *raw)
 {
 	if (raw->cookie && (raw->cookie == s->told[0] || raw->cookie == s->told[1]))
 		return true;
-	if (!s->seen.count)
+	if (!s->seen.used)
 		return false;
 	if (raw->mask & IN_MOVED_FROM && exchange_told(s, raw))
 		return true;
 	if (raw->mask & (IN_DELETE | IN_MOVED_FROM)) {
-		fn_seen_take(&s->seen, key_of(raw));
+		fn_keymap_take(&s->seen, key_of(raw));
 	} else if (raw->mask & IN_CREATE) {
-		return fn_seen_take(&s->seen, key_of(raw));
-	} else if (raw->mask & IN_MOVED_TO && fn_seen_has(&s->seen, key_of(raw))) {
+		return fn_keymap_take(&s->seen, key_of(raw));
+	} else if (raw->mask & IN_MOVED_TO && fn_keymap_has(&s->seen, key_of(raw))) {
 		fn_join_alone(s->join, raw->cookie);
 		return true;
 	}

@@ -6,7 +6,7 @@
 
 #include "rename/join.h"
 #include "source/ledger.h"
-#include "source/seen.h"
+#include "source/keymap.h"
 #include "source/source_impl.h"
 #include "source/watch_table.h"
 
@@ -45,7 +45,7 @@ struct in_source {
 	bool rescanning;
 	struct fn_join *join;
 	struct fn_ledger *ledger;
-	struct fn_seen seen;
+	struct fn_keymap seen;
 
 	uint8_t *buf;
 	size_t len, pos;

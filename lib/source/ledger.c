@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <time.h>
 
-#include "source/seen.h"
+#include "source/keymap.h"
 
 #define SLOTS 4096u
 #define WAYS 8u
@@ -69,13 +69,13 @@ void fn_ledger_expect(struct fn_ledger *l, uint64_t mask, struct fn_str path)
 	pthread_mutex_lock(&l->lock);
 	mask &= ~(uint64_t)FN_ISDIR;
 	for (uint64_t rest = mask; rest; rest &= rest - 1)
-		add(l, fn_seen_key(rest & -rest, path), now);
+		add(l, fn_keymap_key(rest & -rest, path), now);
 	pthread_mutex_unlock(&l->lock);
 }
 
 bool fn_ledger_take(struct fn_ledger *l, uint64_t bit, struct fn_str path)
 {
-	uint64_t key = fn_seen_key(bit, path);
+	uint64_t key = fn_keymap_key(bit, path);
 	struct entry *e, *first = NULL;
 	int64_t now = mono_ns();
 

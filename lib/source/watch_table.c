@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "source/seen.h"
+#include "source/keymap.h"
 
 void fn_watch_table_init(struct fn_watch_table *t)
 {
@@ -31,7 +31,7 @@ static uint32_t wd_bucket(const struct fn_watch_table *t, int wd)
 
 static uint32_t name_bucket(const struct fn_watch_table *t, uint32_t parent, struct fn_str name)
 {
-	return (uint32_t)(fn_seen_key(parent, name) >> 7) & (t->nbuckets - 1);
+	return (uint32_t)(fn_keymap_key(parent, name) >> 7) & (t->nbuckets - 1);
 }
 
 static struct fn_str name_of(const struct fn_watch_node *n)

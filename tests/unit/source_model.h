@@ -206,32 +206,79 @@ static void drain_model(struct fn_source *src, struct model *m, int quiet_ms)
 	}
 }
 
+/* The changes read at random moments, always the same ones. */
+static void change_and_read(struct fn_source *src, struct model *m)
+{
+	for (int i = 0; i < 300; i++) {
+		random_change();
+		if (rnd(10) == 0)
+			fn_source_dispatch(src, model_event, m);
+	}
+}
+
+static void change_a_lot(void)
+{
+	for (int i = 0; i < 1000; i++)
+		random_change();
+	_exit(0);
+}
+
+/* The changes of another process, read while they happen. */
+static void change_meanwhile(struct fn_source *src, struct model *m)
+{
+	pid_t pid = fork();
+
+	if (pid == 0)
+		change_a_lot();
+	while (waitpid(pid, NULL, WNOHANG) == 0)
+		CHECK(fn_source_dispatch(src, model_event, m) == 0);
+}
+
+static void random_round(int seed, void (*changes)(struct fn_source *src, struct model *m))
+{
+	struct model m = {.n = 0};
+	struct watch w;
+	int before = unit_faults;
+
+	model_seed = (unsigned)seed;
+	tree_begin();
+	if (watch_tree(&w, NAMES) == 0) {
+		changes(w.src, &m);
+		drain_model(w.src, &m, 40);
+		model_compare(&m);
+	}
+	if (unit_faults > before)
+		printf("# %s: seed %d\n", kind->name, seed);
+	for (size_t i = 0; i < m.n; i++)
+		free(m.paths[i]);
+	tree_end(&w);
+}
+
+/* FN_MODEL_SEED and FN_MODEL_ROUNDS: others than these, and nothing else. */
+static void random_rounds(const int *seeds, size_t n,
+			  void (*changes)(struct fn_source *src, struct model *m))
+{
+	const char *rounds = getenv("FN_MODEL_ROUNDS"), *first = getenv("FN_MODEL_SEED");
+
+	if (first)
+		for (int i = 0; i < (rounds ? atoi(rounds) : 1); i++)
+			random_round(atoi(first) + i, changes);
+	else
+		for (size_t i = 0; i < n; i++)
+			random_round(seeds[i], changes);
+}
+
 static void random_changes(void)
 {
-	const char *rounds = getenv("FN_MODEL_ROUNDS"), *seed = getenv("FN_MODEL_SEED");
-	int first = seed ? atoi(seed) : 1, n = rounds ? atoi(rounds) : 3;
+	static const int seeds[] = {1, 2, 3, 14, 25, 105, 271, 388};
 
-	for (int round = first; round < first + n && !unit_faults; round++) {
-		struct model m = {.n = 0};
-		struct watch w;
+	random_rounds(seeds, kind->open == fn_source_fanotify ? 8 : 3, change_and_read);
+}
 
-		model_seed = (unsigned)round;
-		tree_begin();
-		if (watch_tree(&w, NAMES) == 0) {
-			for (int i = 0; i < 300; i++) {
-				random_change();
-				if (rnd(10) == 0)
-					fn_source_dispatch(w.src, model_event, &m);
-			}
-			drain_model(w.src, &m, 40);
-			model_compare(&m);
-			if (unit_faults)
-				printf("# seed %d\n", round);
-		}
-		for (size_t i = 0; i < m.n; i++)
-			free(m.paths[i]);
-		tree_end(&w);
-	}
+static void random_meanwhile(void)
+{
+	if (getenv("FN_MODEL_MEANWHILE"))
+		random_rounds(NULL, 0, change_meanwhile);
 }
 
 #endif
