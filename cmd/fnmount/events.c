@@ -3,6 +3,7 @@
 #include "fnmount.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -13,7 +14,6 @@
 #include "common/cmd.h"
 #include "fs.h"
 #include "source/feed.h"
-#include "source/tree.h"
 
 #define WATCHES_MS 15000 /* a slow connection */
 
@@ -51,74 +51,56 @@ static bool wanted(void *arg, const struct fn_object *dir, const struct fn_objec
 	return fn_server_wants(m->server, dir, old_dir, n);
 }
 
-/* The backing directory and what is mounted below it, as a source takes them. */
-struct tree {
-	const char **roots, **under;
-	int *quiet;
-	size_t n;
-};
-
-static void tree_free(struct tree *t)
+/* What is mounted there in the server's own view, if it is a local file system; or -1. */
+static int open_view(const struct fnmount *m, const struct fn_submount *s)
 {
-	free(t->roots);
-	free(t->under);
-	free(t->quiet);
+	int fd = m->own_mount >= 0
+			 ? openat(m->own_mount, s->under, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
+			 : open(s->path, O_PATH | O_CLOEXEC);
+	struct statfs fs;
+
+	if (fd < 0 || (!fstatfs(fd, &fs) && fs_is_local(&fs)))
+		return fd;
+	close(fd);
+	return -1;
 }
 
-static int tree_fill(struct tree *t, const struct fnmount *m)
+/* Those that count are kept; quiet, which has room for all, gets a descriptor of each. */
+static size_t open_views(struct fnmount *m, int *quiet)
 {
-	size_t n = m->submounts.n + 1;
+	struct fn_submounts *s = &m->submounts;
+	size_t n = 0;
 
-	*t = (struct tree){.roots = calloc(n, sizeof(*t->roots)),
-			   .under = calloc(n, sizeof(*t->under)),
-			   .quiet = calloc(n, sizeof(*t->quiet)),
-			   .n = n};
-	if (!t->roots || !t->under || !t->quiet) {
-		tree_free(t);
-		return -ENOMEM;
+	while (n < s->n) {
+		quiet[n] = open_view(m, &s->at[n]);
+		if (quiet[n] >= 0)
+			n++;
+		else
+			fn_submounts_drop(s, n);
 	}
-	t->roots[0] = m->backing;
-	t->under[0] = "";
-	t->quiet[0] = m->own_mount;
-	for (size_t i = 1; i < n; i++) {
-		t->roots[i] = m->submounts.at[i - 1].path;
-		t->under[i] = m->submounts.at[i - 1].under;
-		t->quiet[i] = m->submounts.at[i - 1].quiet;
+	return n;
+}
+
+/* fanotify with the file systems mounted below the backing directory; -ENOENT: there are none. */
+static int open_submounts(struct fnmount *m, const struct fn_source_opts *opts)
+{
+	struct fn_source_opts with = *opts;
+	int bad, *quiet, r = fn_submounts_find(&m->submounts, opts);
+	size_t n = 0;
+
+	quiet = r ? NULL : calloc(m->submounts.n + 1, sizeof(*quiet));
+	if (quiet) {
+		n = open_views(m, quiet);
+		quiet[n] = m->own_mount;
+		with.quiet_mounts = quiet;
+		with.nquiet = n + 1;
+		r = n ? fn_source_mounts(&m->source, &with, &m->submounts, &bad) : -ENOENT;
 	}
-	return 0;
-}
-
-/* One fanotify group over all; a file system that it cannot mark is left out. */
-static int open_tree_of(struct fnmount *m, struct fn_source_opts opts)
-{
-	struct tree t;
-	int bad = 0, r = tree_fill(&t, m);
-
+	while (n)
+		close(quiet[--n]);
+	free(quiet);
 	if (r)
-		return r;
-	opts.roots = t.roots;
-	opts.quiet_mounts = t.quiet;
-	opts.nroots = opts.nquiet = t.n;
-	r = fn_source_fanotify(&m->source, &opts, &bad);
-	if (!r)
-		r = fn_source_tree(&m->source, m->source, t.under, t.n);
-	tree_free(&t);
-	if (!r || bad <= 0)
-		return r;
-	submounts_drop(&m->submounts, (size_t)bad - 1);
-	return m->submounts.n ? open_tree_of(m, opts) : r;
-}
-
-/* Where one mark covers one file system, each below the backing directory takes its own. */
-static int open_submounts(struct fnmount *m, const char *kind, const struct fn_source_opts *opts)
-{
-	int r = m->own_mount >= 0 && (!strcmp(kind, "local") || !strcmp(kind, "fanotify"))
-			? submounts_find(&m->submounts, m->backing, m->own_mount)
-			: 0;
-
-	r = !r && m->submounts.n ? open_tree_of(m, *opts) : -ENOENT;
-	if (r)
-		submounts_free(&m->submounts);
+		fn_submounts_free(&m->submounts);
 	return r;
 }
 
@@ -128,7 +110,7 @@ static int open_kind(struct fnmount *m, const char *kind)
 	const struct fn_source_opts opts = {
 		.mask = FN_CHANGE_EVENTS,
 		.flags = FN_SOURCE_FRESH | FN_SOURCE_RECURSIVE | FN_SOURCE_WHOLE_FS |
-			 FN_SOURCE_NO_SELF | FN_SOURCE_MODE | FN_SOURCE_COMM |
+			 FN_SOURCE_NO_SELF | FN_SOURCE_MODE | FN_SOURCE_COMM | FN_SOURCE_ONE_FS |
 			 (m->own_mount >= 0 ? FN_SOURCE_QUIET_MOUNT : 0),
 		.roots = &root,
 		.nroots = 1,
@@ -138,7 +120,7 @@ static int open_kind(struct fnmount *m, const char *kind)
 		.nquiet = 1,
 	};
 
-	if (!open_submounts(m, kind, &opts))
+	if ((!strcmp(kind, "local") || !strcmp(kind, "fanotify")) && !open_submounts(m, &opts))
 		return 0;
 	for (size_t i = 0; i < KINDS; i++)
 		if (!strcmp(kinds[i].name, kind))

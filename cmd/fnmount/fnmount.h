@@ -10,8 +10,8 @@
 #include <sys/stat.h>
 
 #include "inode.h"
-#include "submounts.h"
 #include "server/server.h"
+#include "source/submounts.h"
 
 struct config {
 	const char *backing;
@@ -43,12 +43,12 @@ struct fnmount {
 	struct fn_server *server;
 	struct fn_source *source; /* owned by server once it follows */
 	struct stream *stream;
-	struct submounts submounts; /* whose changes are told, too */
-	double timeout;             /* of entries and attributes */
-	double untold;              /* the same where nobody tells of changes */
-	unsigned minor;             /* of the kernel's FUSE protocol, 7.minor */
-	double negative;            /* of names that do not exist */
-	bool coherent;              /* remote changes are told: data may stay cached over an open */
+	struct fn_submounts submounts; /* whose changes are told, too */
+	double timeout;                /* of entries and attributes */
+	double untold;                 /* the same where nobody tells of changes */
+	unsigned minor;                /* of the kernel's FUSE protocol, 7.minor */
+	double negative;               /* of names that do not exist */
+	bool coherent;  /* remote changes are told: data may stay cached over an open */
 	bool elsewhere; /* events come from another kernel: paths alone mean something */
 	bool as_caller; /* create with the caller's ids: the server is privileged */
 	bool acl;       /* POSIX ACLs are handed to the kernel, the umask is applied here */

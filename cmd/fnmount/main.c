@@ -345,7 +345,7 @@ static int mount_it(struct config *config, char **operands)
 		r = setup_background(&m, &parent);
 	if (!r && !parent)
 		r = run(&m);
-	submounts_free(&m.submounts);
+	fn_submounts_free(&m.submounts);
 	free(m.backing);
 	free(m.mountpoint);
 	return r;

@@ -37,8 +37,8 @@ struct inode *hold(fuse_req_t req, fuse_ino_t ino, int *fd)
 
 bool is_told(const struct fnmount *m, const struct inode *i)
 {
-	return m->coherent &&
-	       (m->elsewhere || !i->store->index || submounts_have(&m->submounts, i->store->dev));
+	return m->coherent && (m->elsewhere || !i->store->index ||
+			       fn_submounts_have(&m->submounts, i->store->dev));
 }
 
 double timeout_of(const struct fnmount *m, const struct inode *i)

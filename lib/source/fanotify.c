@@ -8,6 +8,7 @@
  * let a stopped reader take all memory. An overflow is an event and is recovered from.
  */
 #include "source/fanotify_impl.h"
+#include "source/submounts.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -260,7 +261,10 @@ static int quiet_mount(struct fan_source *s, int dir)
 			       FAN_MARK_IGNORED_SURV_MODIFY;
 	const uint64_t mask = FN_CONTENT_EVENTS & ~(uint64_t)FN_ATTRIB;
 
-	return fanotify_mark(s->fd, flags, mask, dir, NULL) ? -errno : 0;
+	if (!fanotify_mark(s->fd, flags, mask, dir, NULL))
+		return 0;
+	/* A file system that takes no mark tells nothing either. */
+	return errno == EOPNOTSUPP || errno == ENODEV || errno == EXDEV ? 0 : -errno;
 }
 
 static int start(struct fan_source *s, const struct fn_source_opts *opts, int *bad)
@@ -287,6 +291,20 @@ static int start(struct fan_source *s, const struct fn_source_opts *opts, int *b
 	return rc;
 }
 
+static int with_submounts(struct fn_source **src, const struct fn_source_opts *opts, int *bad)
+{
+	struct fn_source_opts one_fs = *opts;
+	struct fn_submounts subs = {NULL, 0};
+	int rc = fn_submounts_find(&subs, opts);
+
+	one_fs.flags |= FN_SOURCE_ONE_FS;
+	if (rc == 0)
+		rc = subs.n ? fn_source_mounts(src, opts, &subs, bad)
+			    : fn_source_fanotify(src, &one_fs, bad);
+	fn_submounts_free(&subs);
+	return rc;
+}
+
 int fn_source_fanotify(struct fn_source **src, const struct fn_source_opts *opts, int *bad)
 {
 	struct fan_source *s = NULL;
@@ -296,6 +314,8 @@ int fn_source_fanotify(struct fn_source **src, const struct fn_source_opts *opts
 	*bad = -1;
 	if (opts->nroots == 0)
 		return -EINVAL;
+	if (opts->flags & FN_SOURCE_RECURSIVE && !(opts->flags & FN_SOURCE_ONE_FS))
+		return with_submounts(src, opts, bad);
 	rc = new_source(&s, opts);
 	if (rc == 0)
 		rc = start(s, opts, bad);

@@ -21,6 +21,7 @@ enum fn_source_flags {
 	FN_SOURCE_FRESH =
 		1 << 7, /* control file behind virtiofsd: what changed is looked at anew first */
 	FN_SOURCE_QUIET_MOUNT = 1 << 6, /* fanotify: nothing of what is done through quiet_mounts */
+	FN_SOURCE_ONE_FS = 1 << 8,      /* fanotify: not what is mounted below the roots */
 	FN_SOURCE_DONT_FOLLOW = 1 << 5, /* a root that is a symlink is watched itself */
 };
 

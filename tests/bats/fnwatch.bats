@@ -458,3 +458,34 @@ told() {
 	grep -q '^[0-9:.]* create        t/b' tty.out
 	run ! grep -q $'\033' tty.out
 }
+
+@test "file systems mounted below PATH are watched, too" {
+	mkdir -p t/sub u
+	mount -t tmpfs t t/sub
+	mkdir -p t/sub/in/deep t/sub/not
+	mount -t tmpfs t t/sub/in/deep
+	for source in fanotify inotify; do
+		watch -r --source=$source -e create,move --exclude '/not$' t u
+		: >t/sub/a
+		mv t/sub/a t/sub/b
+		: >t/sub/in/deep/c
+		: >t/sub/not/seen
+		: >u/top
+		end
+		is $'create\tt/sub/a' $'rename\tt/sub/a\tt/sub/b' $'create\tt/sub/in/deep/c' $'create\tu/top'
+		rm -r t/sub/b t/sub/in/deep/c t/sub/not/seen u/top
+	done
+	chmod -R 777 . && chmod 711 "$BATS_RUN_TMPDIR" "$BATS_RUN_TMPDIR/test"
+	rm t/.mark
+	start_ready watch setpriv --reuid=65534 --regid=65534 --clear-groups \
+		"$(command -v fnwatch)" --ready-fd 9 -r -e create --source=fanotify t
+	: >t/sub/d
+	: >t/sub/in/deep/e
+	end
+	is $'create\tt/sub/d' $'create\tt/sub/in/deep/e'
+	watch -r --source=fanotify -e create,delete,unmount t
+	umount t/sub/in/deep
+	: >t/sub/in/deep/below
+	end
+	is $'create\tt/sub/in/deep/below'
+}
