@@ -45,6 +45,7 @@ int fn_replay_mount(struct fn_replay *r)
 		return r->mount_fd;
 	fd = (int)syscall(SYS_open_tree, AT_FDCWD, r->mountpoint,
 			  OPEN_TREE_CLONE | O_CLOEXEC | AT_NO_AUTOMOUNT);
+	r->is_clone = fd >= 0;
 	if (fd >= 0) /* the clone of a read-only mount; where it stays so, replay fails */
 		mount_setattr(fd, "", AT_EMPTY_PATH, &writable, sizeof(writable));
 	else

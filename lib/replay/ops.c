@@ -399,6 +399,19 @@ static int replay(struct fn_replay *r, const struct fn_item *item, struct fn_shi
 	}
 }
 
+void fn_replay_warm(struct fn_replay *r)
+{
+	struct fn_shim_op op = {.kind = FN_OP_NONE};
+	int fd = !r->touched ? -1 : r->touched == FUSE_ROOT_ID ? r->mount_fd : r->dir_fd;
+	struct statx st;
+
+	if (fd < 0 || (fd == r->dir_fd && r->dir_node != r->touched))
+		return;
+	begin(r, &op);
+	end(r, statx(fd, "", AT_EMPTY_PATH, STATX_MODE | STATX_MTIME, &st));
+	r->touched = 0;
+}
+
 void fn_replay_item(struct fn_replay *r, const struct fn_item *item)
 {
 	struct fn_shim_op op;
@@ -408,6 +421,8 @@ void fn_replay_item(struct fn_replay *r, const struct fn_item *item)
 	res = replay(r, item, &op);
 	unpin(r, op.at.pinned);
 	unpin(r, op.old.pinned);
+	if (!res)
+		r->touched = item->parent;
 	if (!res)
 		atomic_fetch_add(&r->replayed, 1);
 	else if (res == -EALREADY || res == -ESTALE || res == -ENOENT)

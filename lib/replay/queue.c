@@ -165,18 +165,20 @@ static enum fn_push push_locked(struct fn_queue *q, const struct fn_item *item)
 	if (item->late || moves_names(item))
 		atomic_fetch_add(&q->moves, 1);
 	q->ring[q->tail++ & (q->size - 1)] = copy;
-	if (q->tail - q->head == 1)
-		pthread_cond_signal(&q->some);
 	return FN_PUSHED;
 }
 
 enum fn_push fn_queue_push(struct fn_queue *q, const struct fn_item *item)
 {
 	enum fn_push res;
+	bool waits;
 
 	pthread_mutex_lock(&q->lock);
 	res = push_locked(q, item);
+	waits = atomic_load(&q->waits);
 	pthread_mutex_unlock(&q->lock);
+	if (waits)
+		pthread_cond_signal(&q->some); /* whoever wakes finds the lock free */
 	return res;
 }
 

@@ -29,10 +29,13 @@ struct fn_replay {
 	int server_fd; /* the server's /dev/fuse, in the server's table */
 
 	/* The thread's own. */
-	int dev_fd;   /* a clone of /dev/fuse for INVAL_INODE, -1: not needed or not to be had */
-	int mount_fd; /* the mount, while busy; -1 */
-	int dir_fd;   /* the directory last opened, -1 */
+	int dev_fd;     /* a clone of /dev/fuse for INVAL_INODE, -1: not needed or not to be had */
+	int mount_fd;   /* the mount, while busy; -1 */
+	bool is_clone;  /* the visible one can be unmounted meanwhile */
+	unsigned batch; /* events so far */
+	int dir_fd;     /* the directory last opened, -1 */
 	uint64_t dir_node;
+	uint64_t touched; /* the directory of the last event, 0 */
 	int limbo_fd;
 	bool in_mount;    /* the working directory is the mount's root */
 	bool no_handles;  /* not privileged to open by handle */
@@ -51,6 +54,10 @@ int fn_replay_limbo(struct fn_replay *r);
 int fn_replay_mount(struct fn_replay *r);
 void fn_replay_close_dir(struct fn_replay *r);
 void fn_replay_close(struct fn_replay *r); /* all of them */
+
+/* After a change the kernel asks for the directory's attributes again, before the next one: let it
+ * ask now. */
+void fn_replay_warm(struct fn_replay *r);
 
 /* Make the system call of one event; counts it. */
 void fn_replay_item(struct fn_replay *r, const struct fn_item *item);

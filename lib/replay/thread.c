@@ -122,24 +122,32 @@ static void drain(struct fn_replay *r)
 	struct fn_item *item;
 	uint64_t nodeid;
 
-	for (unsigned n = 1; (item = fn_queue_pop(r->queue)); n++) {
+	while ((item = fn_queue_pop(r->queue))) {
 		replay_one(r, item);
 		fn_item_free(item);
 		atomic_fetch_add(&r->done, 1);
 		if (r->conf.progress)
 			r->conf.progress(r->conf.ctx);
-		if (n % BATCH == 0)
+		if (++r->batch % BATCH == 0)
 			fn_replay_close(r);
 	}
 	while ((nodeid = fn_queue_pop_lost(r->queue)))
 		replay_lost(r, nodeid);
-	fn_replay_close(r);
 }
 
+/* Another event may follow soon, and to let go of a clone takes longer than to replay it. The
+ * mount itself would be busy, were it kept open. */
 static bool wait_work(struct fn_replay *r)
 {
-	if (!fn_queue_wait_ms(r->queue, REST_MS) && r->conf.resting)
-		r->conf.resting(r->conf.ctx);
+	if (r->is_clone)
+		fn_replay_warm(r);
+	else
+		fn_replay_close(r);
+	if (!fn_queue_wait_ms(r->queue, REST_MS)) {
+		fn_replay_close(r);
+		if (r->conf.resting)
+			r->conf.resting(r->conf.ctx);
+	}
 	return fn_queue_wait(r->queue);
 }
 
@@ -155,6 +163,7 @@ static int work(void *arg)
 	fn_replay_close(r);
 	while (wait_work(r))
 		drain(r);
+	fn_replay_close(r);
 	if (r->dev_fd >= 0)
 		close(r->dev_fd);
 	return 0;
