@@ -1,10 +1,16 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: GPL-2.0-or-later
-# fnmount beside plain inotify, bare fanotify, bindfs and libfuse's own passthrough_ll.
+# fnmount beside plain inotify, bare fanotify, bindfs and libfuse's own passthrough_ll. Both sides
+# of a ratio are measured in turn, ROUNDS times; what is printed is the median of all rounds, and
+# the goal is for the median of the ratios. Behind it stand the lowest and the highest ratio.
 set -eu
+: "${ROUNDS:=5}"
+here=$(dirname "$(realpath "$0")")
 dir=$(mktemp -d "${TMPDIR:-/tmp}/fnmount-bench.XXXXXX")
+server=
 cleanup() {
 	for m in fn bind ll; do umount -l "$dir/$m" 2>/dev/null || :; done
+	[ -z "$server" ] || { kill "$server" && wait "$server"; } 2>/dev/null || :
 	rm -rf "$dir"
 }
 trap cleanup EXIT
@@ -12,54 +18,76 @@ trap 'exit 1' HUP INT TERM
 mkdir "$dir"/{b,fn,bind,ll}
 cd "$dir"
 
-say() { printf '%-44s %14s %14s %9s  %s\n' "$@"; }
-# ratio A B; goal VALUE OP LIMIT
-ratio() { awk -v a="$1" -v b="$2" 'BEGIN { printf "%.2f", b ? a / b : 0 }'; }
-goal() { awk -v v="$1" -v l="$3" "BEGIN { print (v $2 l) ? \"ok\" : \"MISSED ($2 \" l \")\" }"; }
+report() { awk -f "$here/fnmount.awk" "$dir/figures"; : >"$dir/figures"; }
+# figure ROUND WHAT SIDE VALUE; report makes a table of them.
+figure() { printf '%s\t%s\t%s\t%s\n' "$@" >>"$dir/figures"; }
 
-fnmount b fn
-read -r plain plain99 < <(mount_bench latency b b 2000)
-read -r mount mount99 < <(mount_bench latency fn b 2000)
-say "" fnmount reference ratio goal
-say "latency, median (us; inotify on BACKING)" "$mount" "$plain" "$(ratio "$mount" "$plain")x" \
-	"$(goal "$(ratio "$mount" "$plain")" '<=' 3)"
-say "latency, 99th percentile (us)" "$mount99" "$plain99" "$(ratio "$mount99" "$plain99")x" ""
-# ticks: processor time of the server, all its threads, in hundredths of a second
-ticks() { cat /proc/[0-9]*/stat 2>/dev/null | awk '$2 == "(fnmount)" { t += $14 + $15 } END { print t + 0 }'; }
-before=$(ticks)
-read -r rate count < <(mount_bench replay fn b 10000)
-used=$(($(ticks) - before))
-core=$(awk -v n="$count" -v t="$used" 'BEGIN { printf "%d", t ? n * 100 / t : 0 }')
-say "replayed events/s by the clock ($count events)" "$rate" "" "" ""
-say "replayed events/s of one core" "$core" "" "" "$(goal "$core" '>=' 25000)"
-raw=$(mount_bench raw b 20000)
-storm=$(mount_bench storm fn b 20000)
-say "changes/s unwatched (bare fanotify)" "$storm" "$raw" "$(ratio "$storm" "$raw")" \
-	"$(goal "$(ratio "$storm" "$raw")" '>=' 0.9)"
-umount -l fn
-fnmount b fn
-read -ra f < <(mount_bench io fn)
-umount -l fn
+mount_fn() {
+	fnmount -f b fn &
+	server=$!
+	until mountpoint -q fn && ls fn >/dev/null; do sleep 0.05; done
+	sleep 0.3
+}
+unmount_fn() {
+	umount fn 2>/dev/null || umount -l fn
+	wait "$server" || :
+	server=
+}
+# cpu: nanoseconds of processor time so far, of all the server's threads and its replay process.
+cpu() {
+	for p in "$server" $(pgrep -P "$server"); do cat "/proc/$p/task"/*/schedstat; done |
+		awk '{ t += $1 } END { printf "%.0f", t }'
+}
 
+echo "events ($ROUNDS rounds; median, and the ratio's range)"
+mount_fn
+for ((r = 1; r <= ROUNDS; r++)); do
+	read -r p50 p99 < <(mount_bench latency b b 1000)
+	figure $r "latency, us" inotify "$p50"
+	figure $r "latency, 99th percentile, us" inotify "$p99"
+	read -r p50 p99 < <(mount_bench latency fn b 1000)
+	figure $r "latency, us" fnmount "$p50"
+	figure $r "latency, 99th percentile, us" fnmount "$p99"
+	before=$(cpu)
+	read -r rate count < <(mount_bench replay fn b 5000)
+	used=$(($(cpu) - before))
+	figure $r "replayed events/s by the clock" fnmount "$rate"
+	figure $r "replayed events/s of one core" fnmount "$(awk -v n="$count" -v t="$used" 'BEGIN { printf "%d", n * 1e9 / t }')"
+	figure $r "changes/s nobody looks at" fanotify "$(mount_bench raw b 10000)"
+	figure $r "changes/s nobody looks at" fnmount "$(mount_bench storm fn b 10000)"
+done
+unmount_fn
+report
+
+# Now the data. One is mounted at a time: what one does is no event to another.
 ll=/usr/share/doc/libfuse3-dev/examples/passthrough_ll.c
+sides="fn"
 if [ -r "$ll" ]; then
 	# shellcheck disable=SC2046 # flags
 	cc -O2 -DFUSE_USE_VERSION=314 -DHAVE_COPY_FILE_RANGE -o passthrough_ll "$ll" \
 		$(pkg-config --cflags --libs fuse3) -w
-	./passthrough_ll -o source="$dir/b" ll
-	read -ra l < <(mount_bench io ll)
-	umount -l ll
+	sides="$sides ll"
 fi
-if command -v bindfs >/dev/null; then
-	bindfs b bind
-	read -ra b < <(mount_bench io bind)
-	umount -l bind
-fi
-echo
-say "(on $(stat -f -c %T b))" fnmount bindfs passthr._ll goal
-i=0
-for what in "sequential write, MB/s" "sequential read, MB/s" stat/s "readdir entries/s" create+unlink/s; do
-	best=$(printf '%s\n' "${b[i]:-0}" "${l[i]:-0}" | sort -n | tail -n 1)
-	say "$what" "${f[i]}" "${b[i]:--}" "${l[i]:--}" "$(goal "${f[i]}" '>' "$best")"
-	i=$((i + 1))
+if command -v bindfs >/dev/null; then sides="$sides bind"; fi
+
+measure() {
+	local side=$1 round=$2 name values i=0
+	sync -f b
+	case $side in
+	fn) name=fnmount && mount_fn ;;
+	ll) name=passthrough_ll && ./passthrough_ll -o source="$dir/b" ll ;;
+	bind) name=bindfs && bindfs b bind ;;
+	esac
+	read -ra values < <(mount_bench io "$side")
+	for what in "sequential write, MB/s" "sequential read, MB/s" stat/s "readdir, entries/s" create+unlink/s; do
+		figure "$round" "$what" "$name" "${values[i]}"
+		i=$((i + 1))
+	done
+	if [ "$side" = fn ]; then unmount_fn; else umount "$side"; fi
+}
+echo "data on $(stat -f -c %T b) ($ROUNDS rounds; median, and the range of the ratio to the faster of the others)"
+for ((r = 1; r <= ROUNDS; r++)); do
+	for side in $sides; do measure "$side" $r; done
+	sides="${sides#* } ${sides%% *}"
 done
+report
