@@ -484,13 +484,14 @@ speaks() { "$1" --version | sed -n 's/.*interface version //p'; }
 		[ $? -eq 4 ] || exit 3
 		# a tag that comes, and a uevent that says so
 		fnprobe tags --wait late -t 20s --require tags &
+		waiting=$!
 		for i in 1 2 3 4 5 6 7 8 9 10; do
 			[ -d 8 ] || { mkdir 8 && echo late >8/tag; }
 			echo change >/sys/class/mem/null/uevent
-			kill -0 $! 2>/dev/null || break
+			kill -0 $waiting 2>/dev/null || break
 			read -rt 0.1 <> <(:)
 		done
-		wait $! || exit 4'
+		wait $waiting || exit 4'
 	[ "$status" -eq 0 ]
 	fact tags yes 1
 	fact tag_7 yes "my tag"
@@ -502,7 +503,7 @@ speaks() { "$1" --version | sed -n 's/.*interface version //p'; }
 	need_fuse
 	need_examples
 	mount_passthrough
-	local i what
+	local i what killed
 	start bad badvhost idle 1 "$T/bad"
 	for i in {1..30}; do
 		case $((i % 6)) in
@@ -514,9 +515,10 @@ speaks() { "$1" --version | sed -n 's/.*interface version //p'; }
 		5) what=(vhost-user "$T/bad") ;;
 		esac
 		fnprobe "${what[@]}" >/dev/null 2>&1 3>&- &
+		killed=$! # what follows has a process of its own
 		read -rt 0.0$((RANDOM % 6))$((RANDOM % 10)) <> <(:) || :
-		kill -KILL $! 2>/dev/null || :
-		wait $! 2>/dev/null || :
+		kill -KILL "$killed" 2>/dev/null || :
+		wait "$killed" 2>/dev/null || :
 	done
 	wait_for 5 sh -c "test -z \"\$(ls -A '$T/src')\""
 	wait_for 5 none_running "$(realpath "$FN_BUILD/fnprobe")" "$EX/hello_ll"
