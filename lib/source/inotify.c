@@ -12,7 +12,7 @@
 #include <unistd.h>
 
 #define READ_SIZE (128u * 1024)
-#define EVENT_MAX (sizeof(struct inotify_event) + FN_NAME_MAX + 1)
+#define BUFFER_MAX (16u * 1024 * 1024)
 
 static int in_fd(const struct fn_source *src)
 {
@@ -24,8 +24,7 @@ static int in_timeout(const struct fn_source *src)
 	const struct in_source *s = (const struct in_source *)src;
 	int64_t due = fn_join_due(s->join), left;
 
-	/* Names seen in a walk can be forgotten once the queue is found empty. */
-	if (s->pos < s->len || s->seen.used)
+	if (s->pos < s->len || s->nfresh)
 		return 0;
 	if (due < 0)
 		return -1;
@@ -54,51 +53,85 @@ bool in_parse(const uint8_t *buf, size_t len, struct in_raw *raw)
 	return true;
 }
 
-/* One read; 0: the queue is empty. */
-static int refill(struct in_source *s)
+/* One read behind what is there; 0: the queue is empty. */
+static int read_some(struct in_source *s)
 {
 	ssize_t n;
 
-	s->pos = s->len = 0;
-	do
-		n = read(s->fd, s->buf, READ_SIZE);
-	while (n < 0 && errno == EINTR);
-	if (n < 0 && errno != EAGAIN)
-		return -errno;
-	s->drained = n < (ssize_t)(READ_SIZE - EVENT_MAX);
-	if (n <= 0) {
-		fn_keymap_clear(&s->seen); /* nothing queued is older than the last walk */
-		return 0;
+	if (s->cap - s->len < READ_SIZE) {
+		uint8_t *buf = s->cap < BUFFER_MAX ? realloc(s->buf, s->cap * 2) : NULL;
+
+		if (!buf)
+			return 0; /* the rest later */
+		s->buf = buf;
+		s->cap *= 2;
 	}
-	s->len = (size_t)n;
+	do
+		n = read(s->fd, s->buf + s->len, s->cap - s->len);
+	while (n < 0 && errno == EINTR);
+	if (n < 0)
+		return errno == EAGAIN ? 0 : -errno;
+	s->len += (size_t)n;
+	return (int)n;
+}
+
+int in_drain(struct in_source *s)
+{
+	int rc;
+
+	do
+		rc = read_some(s);
+	while (rc > 0);
+	return rc;
+}
+
+static int refill(struct in_source *s)
+{
+	s->pos = s->len = 0;
+	if (s->cap > 2 * READ_SIZE) {
+		uint8_t *buf = realloc(s->buf, 2 * READ_SIZE);
+
+		s->buf = buf ? buf : s->buf;
+		s->cap = buf ? 2 * READ_SIZE : s->cap;
+	}
 	fn_source_now(&s->base);
-	return 1;
+	return in_drain(s);
+}
+
+static void work_off(struct in_source *s)
+{
+	struct in_raw raw;
+
+	while (!s->base.stop && in_parse(s->buf + s->pos, s->len - s->pos, &raw)) {
+		s->pos += raw.size;
+		in_event(s, &raw);
+	}
+	if (!s->base.stop)
+		s->pos = s->len;
 }
 
 static int in_dispatch(struct fn_source *src, fn_event_cb cb, void *arg)
 {
 	struct in_source *s = (struct in_source *)src;
-	struct in_raw raw;
+	bool last;
 	int rc = 0;
 
 	(void)cb, (void)arg;
-	if (s->pos >= s->len) {
+	if (s->pos >= s->len)
 		rc = refill(s);
-		if (rc < 0)
-			return rc;
-		rc = 0;
+	last = s->len == 0;
+	while (rc == 0 && !s->base.stop) {
+		work_off(s);
+		if (s->base.stop)
+			break;
+		in_fresh_look(s, last);
+		if (s->pos >= s->len)
+			break;
 	}
-	while (rc == 0 && in_parse(s->buf + s->pos, s->len - s->pos, &raw)) {
-		s->pos += raw.size;
-		rc = in_event(s, &raw);
-	}
-	if (rc == 0) {
-		s->pos = s->len;
-		if (s->drained)
-			rc = in_idle(s);
-	}
+	if (rc == 0 && !s->base.stop)
+		rc = in_idle(s);
 	in_close_roots(s);
-	return rc;
+	return s->base.stop ? s->base.stop : rc;
 }
 
 static void in_expect(struct fn_source *src, uint64_t mask, const char *path, size_t len)
@@ -130,7 +163,8 @@ static void in_close(struct fn_source *src)
 	fn_watch_table_done(&s->table);
 	fn_join_free(s->join);
 	fn_ledger_free(s->ledger);
-	fn_keymap_clear(&s->seen);
+	fn_keymap_clear(&s->fresh_names);
+	free(s->fresh);
 	free(s->roots);
 	free(s->buf);
 	free(s);
@@ -184,7 +218,8 @@ static int new_source(struct in_source **src, const struct fn_source_opts *opts)
 	join.arg = s;
 	s->join = fn_join_new(&join);
 	s->ledger = fn_ledger_new();
-	s->buf = malloc(READ_SIZE);
+	s->cap = 2 * READ_SIZE;
+	s->buf = malloc(s->cap);
 	s->roots = calloc(opts->nroots, sizeof(*s->roots));
 	if (!s->join || !s->ledger || !s->buf || !s->roots)
 		return -ENOMEM;
@@ -206,7 +241,7 @@ static int start(struct in_source *s, const struct fn_source_opts *opts, int *ba
 	for (size_t i = 0; rc == 0 && i < s->nroots && s->flags & FN_SOURCE_RECURSIVE; i++) {
 		*bad = (int)i;
 		if (s->roots[i].dir)
-			rc = in_walk(s, s->roots[i].node, false);
+			rc = in_walk(s, s->roots[i].node);
 	}
 	if (rc == 0)
 		*bad = -1;

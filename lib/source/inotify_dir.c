@@ -41,6 +41,11 @@ static int watch_fd(struct in_source *s, int fd, const char *name, uint32_t mask
 	return wd < 0 ? -errno : wd;
 }
 
+int in_watch_fd(struct in_source *s, int fd, uint32_t mask)
+{
+	return watch_fd(s, fd, "", mask);
+}
+
 static int note_path(struct in_root *r)
 {
 	char link[32], path[PATH_MAX];
@@ -128,7 +133,6 @@ void in_drop(struct in_source *s, uint32_t node)
 /* Directories still to be looked into, by node. */
 struct walk {
 	struct in_source *s;
-	bool report;
 	int root; /* of the directory that is being read */
 	uint32_t *stack;
 	size_t n, cap;
@@ -153,7 +157,7 @@ static int walk_push(struct walk *w, uint32_t node)
  * wd was just given for `name` in parent. A directory that the table has elsewhere was renamed,
  * and the queue is still to tell of it; only when events were lost is it to be moved here.
  */
-static uint32_t place_wd(struct in_source *s, int wd, uint32_t parent, struct fn_str name)
+uint32_t in_place_wd(struct in_source *s, int wd, uint32_t parent, struct fn_str name)
 {
 	struct fn_watch_table *t = &s->table;
 	uint32_t node = fn_watch_by_wd(t, wd), other = fn_watch_child(t, parent, name);
@@ -172,29 +176,13 @@ static uint32_t place_wd(struct in_source *s, int wd, uint32_t parent, struct fn
 	return fn_watch_move(t, node, parent, name) ? node : FN_NO_NODE;
 }
 
-static bool is_pruned(struct in_source *s, uint32_t parent, struct fn_str name)
+bool in_is_pruned(struct in_source *s, uint32_t parent, struct fn_str name)
 {
 	struct fn_str path;
 	int root;
 
 	return s->prune && fn_watch_path(&s->table, parent, name, &path, &root) &&
 	       s->prune(s->prune_arg, root, path.data, path.len);
-}
-
-static void report_entry(struct in_source *s, uint32_t dir, struct fn_str name, unsigned d_type)
-{
-	struct fn_event *ev = &s->whole;
-
-	fn_keymap_put(&s->seen, fn_keymap_key((uint64_t)s->table.nodes[dir].wd, name), 0);
-	if (!(s->want & FN_CREATE))
-		return;
-	fn_event_clear(ev);
-	ev->mask = FN_CREATE | (d_type == DT_DIR ? FN_ISDIR : 0);
-	ev->flags = FN_EV_SYNTHETIC;
-	ev->mode = DTTOIF(d_type);
-	ev->name = name;
-	if (fn_watch_path(&s->table, dir, name, &ev->path, &ev->root))
-		fn_join_push(s->join, ev, s->base.mono_ns, in_emit, s);
 }
 
 static bool has_subdirs(const struct in_root *r, int fd, const char *name)
@@ -212,20 +200,20 @@ static int walk_subdir(struct walk *w, uint32_t parent, int fd, const char *name
 	uint32_t node;
 	int wd;
 
-	if (is_pruned(s, parent, str))
+	if (in_is_pruned(s, parent, str))
 		return 0;
-	wd = watch_fd(s, fd, name, s->mask | IN_ONLYDIR | IN_DONT_FOLLOW);
+	wd = watch_fd(s, fd, name, s->mask | IN_ONLYDIR | IN_DONT_FOLLOW | IN_MASK_ADD);
 	if (wd == -ENOENT || wd == -ENOTDIR || wd == -EACCES || wd == -ELOOP)
 		return 0; /* gone, or closed to us as to any reader */
 	if (wd < 0)
 		return wd;
-	node = place_wd(s, wd, parent, str);
+	node = in_place_wd(s, wd, parent, str);
 	if (node == FN_NO_NODE)
 		return 0;
 	if (s->table.nodes[node].parent == FN_NO_NODE)
 		return 0; /* a root of its own */
 	s->table.nodes[node].mark = true;
-	return w->report || has_subdirs(&s->roots[w->root], fd, name) ? walk_push(w, node) : 0;
+	return has_subdirs(&s->roots[w->root], fd, name) ? walk_push(w, node) : 0;
 }
 
 static int walk_dir(struct walk *w, uint32_t node)
@@ -248,21 +236,16 @@ static int walk_dir(struct walk *w, uint32_t node)
 		return -ENOMEM;
 	}
 	while (rc == 0 && (e = fn_next_entry(d))) {
-		bool dir = fn_entry_is_dir(fd, e);
-
-		if (w->report)
-			report_entry(s, node, (struct fn_str){e->d_name, strlen(e->d_name)},
-				     dir ? DT_DIR : e->d_type);
-		if (dir)
+		if (fn_entry_is_dir(fd, e))
 			rc = walk_subdir(w, node, fd, e->d_name);
 	}
 	closedir(d);
 	return rc;
 }
 
-int in_walk(struct in_source *s, uint32_t node, bool report)
+int in_walk(struct in_source *s, uint32_t node)
 {
-	struct walk w = {.s = s, .report = report};
+	struct walk w = {.s = s};
 	int rc = walk_push(&w, node);
 
 	while (rc == 0 && w.n)
@@ -271,41 +254,13 @@ int in_walk(struct in_source *s, uint32_t node, bool report)
 	return rc;
 }
 
-int in_watch_new(struct in_source *s, uint32_t parent, struct fn_str name, bool report)
-{
-	struct fn_str path;
-	uint32_t node;
-	int root, fd, wd;
-
-	if (!(s->flags & FN_SOURCE_RECURSIVE) || is_pruned(s, parent, name))
-		return 1;
-	if (!fn_watch_path(&s->table, parent, name, &path, &root))
-		return -ENOMEM;
-	s->table.path[path.len] = '\0';
-	fd = fn_open_beneath(in_root_fd(s, root), path.data, O_PATH | O_DIRECTORY);
-	if (fd == -ENOENT || fd == -ENOTDIR || fd == -ELOOP)
-		return 1; /* gone again: that is an event too */
-	if (fd < 0)
-		return fd;
-	wd = watch_fd(s, fd, "", s->mask | IN_ONLYDIR);
-	close(fd);
-	if (wd < 0)
-		return wd == -EACCES ? 1 : wd;
-	if (fn_watch_by_wd(&s->table, wd) != FN_NO_NODE &&
-	    fn_watch_by_wd(&s->table, wd) == fn_watch_child(&s->table, parent, name))
-		return 0; /* a walk was here first */
-	node = place_wd(s, wd, parent, name);
-	if (node == FN_NO_NODE)
-		return 1;
-	return s->table.nodes[node].parent == FN_NO_NODE ? 0 : in_walk(s, node, report);
-}
-
 /* Directories that came, went or moved unseen: look at all of them again. */
 void in_rescan(struct in_source *s)
 {
 	struct fn_watch_table *t = &s->table;
 
 	s->moving.valid = false;
+	s->nfresh = 0;
 	s->rescanning = true;
 	for (uint32_t i = 0; i < t->used; i++)
 		t->nodes[i].mark = false;
@@ -313,7 +268,7 @@ void in_rescan(struct in_source *s)
 		if (s->roots[i].dir && t->nodes[s->roots[i].node].wd &&
 		    s->flags & FN_SOURCE_RECURSIVE) {
 			s->roots[i].leaf_links = false;
-			in_walk(s, s->roots[i].node, false);
+			in_walk(s, s->roots[i].node);
 		}
 	for (uint32_t i = 0; i < t->used; i++)
 		if (t->nodes[i].wd && !t->nodes[i].mark && t->nodes[i].parent != FN_NO_NODE)

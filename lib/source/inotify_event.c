@@ -8,7 +8,6 @@
 #include <sys/stat.h>
 
 #define NEAR 16 /* how far apart the events of one rename may be */
-#define FAR 256
 #define RENAMES (FN_RENAME | FN_MOVED_FROM | FN_MOVED_TO)
 
 static bool there(struct in_source *s, int root, struct fn_str path)
@@ -51,6 +50,8 @@ int in_emit(const struct fn_event *from_joiner, void *arg)
 	uint64_t want = s->want | always | (s->want & RENAMES ? FN_RENAME : 0);
 
 	ev->cookie = 0;
+	fn_object_clear(&ev->object); /* see tell_objects() */
+	fn_object_clear(&ev->target);
 	if (!(ev->mask & want))
 		return s->base.stop;
 	if (s->flags & FN_SOURCE_NO_SELF && fn_ledger_expected(s->ledger, ev))
@@ -87,7 +88,7 @@ static bool start_event(struct in_source *s, uint32_t node, const struct in_raw 
 	return true;
 }
 
-static int push_lost(struct in_source *s, uint32_t node, const struct in_raw *raw, uint64_t bit)
+int in_push_lost(struct in_source *s, uint32_t node, const struct in_raw *raw, uint64_t bit)
 {
 	if (!start_event(s, node, raw, bit))
 		return -ENOMEM;
@@ -120,13 +121,24 @@ static bool peek(const struct in_source *s, int n, struct in_raw *raw)
 	return false;
 }
 
-/* Is the move of a watched directory (this one, or any for 0) about to be told? */
+/* Is the move of this watched directory about to be told? */
 static bool moves_soon(const struct in_source *s, int wd)
 {
 	struct in_raw raw;
 
 	for (int i = 0; i < NEAR && peek(s, i, &raw); i++)
-		if (raw.mask & IN_MOVE_SELF && (wd == 0 || raw.wd == wd))
+		if (raw.mask & IN_MOVE_SELF && raw.wd == wd)
+			return true;
+	return false;
+}
+
+/* Is what has just moved a directory that is watched? Then that comes before any other move. */
+static bool moved_watched(const struct in_source *s)
+{
+	struct in_raw raw;
+
+	for (int i = 0; i < NEAR && peek(s, i, &raw) && !(raw.mask & IN_MOVE); i++)
+		if (raw.mask & IN_MOVE_SELF)
 			return fn_watch_by_wd(&s->table, raw.wd) != FN_NO_NODE;
 	return false;
 }
@@ -182,7 +194,7 @@ static int self_event(struct in_source *s, uint32_t node, const struct in_raw *r
 	if (raw->mask & (IN_UNMOUNT | IN_DELETE_SELF)) {
 		s->table.nodes[node].mark |= root;
 		bit = raw->mask & IN_UNMOUNT ? FN_UNMOUNT : FN_DELETE_SELF;
-		return push_lost(s, node, raw, bit);
+		return in_push_lost(s, node, raw, bit);
 	}
 	if (root && bit && start_event(s, node, raw, bit))
 		return push(s, &s->ev);
@@ -194,41 +206,13 @@ static int self_event(struct in_source *s, uint32_t node, const struct in_raw *r
 static int ignored(struct in_source *s, uint32_t node, const struct in_raw *raw)
 {
 	bool root = s->table.nodes[node].parent == FN_NO_NODE;
-	int rc = root && !s->table.nodes[node].mark ? push_lost(s, node, raw, FN_IGNORED) : 0;
+	int rc = root && !s->table.nodes[node].mark ? in_push_lost(s, node, raw, FN_IGNORED) : 0;
 
 	in_drop(s, node);
 	return rc;
 }
 
-static bool same_name(const struct in_raw *a, const struct in_raw *b)
-{
-	return a->wd == b->wd && a->name.len == b->name.len &&
-	       memcmp(a->name.data, b->name.data, a->name.len) == 0;
-}
-
-/* Does the queue say that this name is given up or taken over? Then what has it now is something
- * else, which has an event of its own. */
-static bool given_up(const struct in_source *s, const struct in_raw *raw)
-{
-	size_t at = s->pos;
-	struct in_raw next;
-
-	for (int i = 0; i < FAR && in_parse(s->buf + at, s->len - at, &next); i++) {
-		at += next.size;
-		if (next.mask & (IN_MOVE | IN_DELETE) && same_name(raw, &next))
-			return true;
-	}
-	return false;
-}
-
-static int appeared(struct in_source *s, uint32_t node, const struct in_raw *raw)
-{
-	int rc = given_up(s, raw) ? 1 : in_watch_new(s, node, raw->name, true);
-
-	return rc < 0 ? push_lost(s, node, raw, FN_IGNORED) : s->base.stop;
-}
-
-static int dir_to(struct in_source *s, uint32_t node, const struct in_raw *raw)
+static void dir_to(struct in_source *s, uint32_t node, const struct in_raw *raw)
 {
 	struct in_moving *m = &s->moving;
 
@@ -237,97 +221,182 @@ static int dir_to(struct in_source *s, uint32_t node, const struct in_raw *raw)
 	m->to_wd = raw->wd;
 	m->to_len = (uint8_t)raw->name.len;
 	memcpy(m->to, raw->name.data, raw->name.len);
-	return moves_soon(s, 0) ? s->base.stop : appeared(s, node, raw);
+	if (!moved_watched(s))
+		in_fresh_add(s, node, raw->name);
 }
 
-static uint64_t key_of(const struct in_raw *raw)
+static bool same_name(const struct in_raw *a, const struct in_raw *b)
 {
-	return fn_keymap_key((uint64_t)raw->wd, raw->name);
-}
-
-/* FROM a, TO b, FROM b, TO a, and a walk saw both afterwards: then the exchange is told. */
-static bool exchange_told(struct in_source *s, const struct in_raw *from)
-{
-	struct in_raw e[3];
-	int n = 0;
-
-	for (int i = 0; n < 3 && i < NEAR && peek(s, i, &e[n]); i++)
-		n += (e[n].mask & IN_MOVE) != 0;
-	if (n < 3 || e[0].cookie != from->cookie || e[1].cookie != e[2].cookie ||
-	    !same_name(&e[0], &e[1]) || !same_name(from, &e[2]) ||
-	    !fn_keymap_has(&s->seen, key_of(from)) || !fn_keymap_has(&s->seen, key_of(&e[0])))
-		return false;
-	s->told[0] = from->cookie;
-	s->told[1] = e[1].cookie;
-	return true;
+	return a->wd == b->wd && a->name.len == b->name.len &&
+	       memcmp(a->name.data, b->name.data, a->name.len) == 0;
 }
 
 /*
- * What a walk found is told already, so the event that made it is not told again. A rename to
- * such a name is told as the loss of the old name only.
+ * Is the name there after what comes at `from`? The next event of the name tells, else the file
+ * system: nothing that was read says otherwise. What is renamed to it may take its place or not;
+ * then it does no harm to take it for there.
  */
-static bool told(struct in_source *s, const struct in_raw *raw)
+static bool there_after(struct in_source *s, size_t from, const struct in_raw *raw)
 {
-	if (raw->cookie && (raw->cookie == s->told[0] || raw->cookie == s->told[1]))
-		return true;
-	if (!s->seen.used)
+	uint32_t node = fn_watch_by_wd(&s->table, raw->wd);
+	struct in_raw next;
+	struct fn_str path;
+	int root;
+
+	for (size_t at = from; in_parse(s->buf + at, s->len - at, &next); at += next.size)
+		if (same_name(&next, raw))
+			return !(next.mask & IN_CREATE);
+	if (node == FN_NO_NODE || !fn_watch_path(&s->table, node, raw->name, &path, &root))
 		return false;
-	if (raw->mask & IN_MOVED_FROM && exchange_told(s, raw))
-		return true;
-	if (raw->mask & (IN_DELETE | IN_MOVED_FROM)) {
-		fn_keymap_take(&s->seen, key_of(raw));
-	} else if (raw->mask & IN_CREATE) {
-		return fn_keymap_take(&s->seen, key_of(raw));
-	} else if (raw->mask & IN_MOVED_TO && fn_keymap_has(&s->seen, key_of(raw))) {
-		fn_join_alone(s->join, raw->cookie);
-		return true;
-	}
-	return false;
+	s->table.path[path.len] = '\0';
+	return there(s, root, path);
 }
 
-static int dir_event(struct in_source *s, uint32_t node, const struct in_raw *raw, bool known)
+/* The four halves of two renames, and the watches that moved with them, 0 if none did. */
+struct pair {
+	struct in_raw half[4];
+	int moved[2];
+	size_t end;
+};
+
+static bool find_pair(const struct in_source *s, const struct in_raw *from, struct pair *p)
+{
+	size_t at = s->pos;
+	int n = 1;
+
+	*p = (struct pair){.half = {*from}};
+	for (int i = 0; i < NEAR; i++) {
+		struct in_raw *raw = &p->half[n < 4 ? n : 3], next;
+
+		if (!in_parse(s->buf + at, s->len - at, &next))
+			break;
+		if (n == 4 && !(next.mask & IN_MOVE_SELF))
+			break;
+		at += next.size;
+		if (next.mask & IN_MOVE_SELF && n % 2 == 0)
+			p->moved[n / 2 - 1] = next.wd;
+		else if (next.mask & IN_MOVE && n < 4)
+			*raw = next, n++;
+		p->end = at;
+	}
+	return n == 4 && p->half[1].cookie == from->cookie &&
+	       p->half[2].cookie == p->half[3].cookie && p->half[2].cookie != from->cookie &&
+	       same_name(&p->half[1], &p->half[2]) && same_name(from, &p->half[3]);
+}
+
+/* FROM a, TO b, FROM b, TO a: an exchange, or there and back again? The joiner tells by the
+ * objects, which have no names here: any that differ will do. */
+static void tell_objects(struct in_source *s, const struct in_raw *from)
+{
+	struct pair p;
+	bool two;
+
+	if (from->cookie == s->pair[1] || !find_pair(s, from, &p))
+		return;
+	if ((p.half[0].mask ^ p.half[2].mask) & IN_ISDIR)
+		two = true;
+	else if (p.moved[0] || p.moved[1])
+		two = p.moved[0] != p.moved[1];
+	else
+		two = there_after(s, p.end, &p.half[1]);
+	s->pair[0] = from->cookie;
+	s->pair[1] = p.half[2].cookie;
+	s->two = two;
+}
+
+static void set_object(struct in_source *s, const struct in_raw *raw)
+{
+	if (raw->cookie && (raw->cookie == s->pair[0] || raw->cookie == s->pair[1]))
+		fn_object_set_node(&s->ev.object, s->two && raw->cookie == s->pair[1] ? 2 : 1, 0);
+}
+
+static void dir_event(struct in_source *s, uint32_t node, const struct in_raw *raw)
 {
 	uint32_t child;
 
+	/* The second half of an exchange takes away what was there before the first. */
+	if (!(raw->mask & IN_MOVED_FROM && s->two && raw->cookie == s->pair[1]))
+		in_fresh_gone(s, raw->wd, raw->name);
 	if (raw->mask & IN_MOVED_FROM) {
 		s->moving = (struct in_moving){.valid = true, .cookie = raw->cookie};
 	} else if (raw->mask & IN_MOVED_TO) {
-		return dir_to(s, node, raw);
-	} else if (raw->mask & IN_CREATE && !known) {
-		return appeared(s, node, raw);
+		dir_to(s, node, raw);
+	} else if (raw->mask & IN_CREATE) {
+		in_fresh_add(s, node, raw->name);
 	} else if (raw->mask & IN_DELETE) {
 		child = fn_watch_child(&s->table, node, raw->name);
 		if (child != FN_NO_NODE)
 			in_drop(s, child);
 	}
-	return s->base.stop;
 }
 
 static int named_event(struct in_source *s, uint32_t node, const struct in_raw *raw)
 {
-	bool known;
 	int rc = s->base.stop;
 
 	if (!fn_name_ok(raw->name.data, raw->name.len))
 		return 0;
-	known = told(s, raw);
-	if (!known && start_event(s, node, raw, raw->mask & IN_ALL_EVENTS))
+	if (raw->mask & IN_MOVED_FROM)
+		tell_objects(s, raw);
+	if (start_event(s, node, raw, raw->mask & IN_ALL_EVENTS)) {
+		set_object(s, raw);
 		rc = push(s, &s->ev);
+	}
 	if (raw->mask & IN_ISDIR && s->flags & FN_SOURCE_RECURSIVE)
-		rc = dir_event(s, node, raw, known);
+		dir_event(s, node, raw);
 	return rc;
 }
 
-int in_event(struct in_source *s, const struct in_raw *raw)
+static int one_event(struct in_source *s, const struct in_raw *raw)
 {
-	uint32_t node;
+	uint32_t node = fn_watch_by_wd(&s->table, raw->wd);
 
-	if (raw->mask & IN_Q_OVERFLOW)
-		return overflow(s);
-	node = fn_watch_by_wd(&s->table, raw->wd);
 	if (node == FN_NO_NODE)
 		return 0; /* of a watch that was removed meanwhile */
 	if (raw->mask & IN_IGNORED)
 		return ignored(s, node, raw);
 	return raw->name.len ? named_event(s, node, raw) : self_event(s, node, raw);
+}
+
+/*
+ * Half an exchange with a directory that is not watched: TO a, FROM a. What leaves was there
+ * before, and is told first. How many events are to go ahead, 0 if it is none.
+ */
+static int half_exchange(struct in_source *s, const struct in_raw *to, struct in_raw ahead[2])
+{
+	uint32_t node;
+
+	if (!(to->mask & IN_MOVED_TO) || to->cookie == s->from || !peek(s, 0, &ahead[0]) ||
+	    !(ahead[0].mask & IN_MOVED_FROM) || !same_name(to, &ahead[0]))
+		return 0;
+	if (!peek(s, 1, &ahead[1]))
+		ahead[1].mask = 0;
+	if (ahead[1].mask & IN_MOVED_TO && ahead[1].cookie == ahead[0].cookie)
+		return 0;
+	if (!(ahead[1].mask & IN_MOVE_SELF))
+		return (to->mask ^ ahead[0].mask) & IN_ISDIR ||
+				       there_after(s, s->pos + ahead[0].size, to)
+			       ? 1
+			       : 0;
+	node = fn_watch_by_wd(&s->table, to->wd);
+	if (node != FN_NO_NODE)
+		node = fn_watch_child(&s->table, node, to->name);
+	return node != FN_NO_NODE && s->table.nodes[node].wd == ahead[1].wd ? 2 : 0;
+}
+
+int in_event(struct in_source *s, const struct in_raw *raw)
+{
+	struct in_raw ahead[2];
+	int n;
+
+	if (raw->mask & IN_Q_OVERFLOW)
+		return overflow(s);
+	n = half_exchange(s, raw, ahead);
+	for (int i = 0; i < n; i++) {
+		s->pos += ahead[i].size;
+		one_event(s, &ahead[i]);
+	}
+	if (raw->mask & IN_MOVED_FROM)
+		s->from = raw->cookie;
+	return one_event(s, raw);
 }

@@ -28,6 +28,15 @@ struct in_moving {
 	char to[FN_NAME_MAX];
 };
 
+/* A directory that is to be watched. */
+struct in_fresh {
+	uint32_t parent;
+	int parent_wd;
+	uint64_t number;
+	uint8_t len;
+	char name[FN_NAME_MAX];
+};
+
 struct in_source {
 	struct fn_source base;
 	int fd;
@@ -41,15 +50,20 @@ struct in_source {
 
 	struct fn_watch_table table;
 	struct in_moving moving;
-	uint32_t told[2]; /* cookies of an exchange that a walk has reported already */
+	uint32_t pair[2]; /* cookies of two renames that may be an exchange */
+	bool two;         /* and of two objects they are */
+	uint32_t from;    /* cookie of the last MOVED_FROM */
 	bool rescanning;
 	struct fn_join *join;
 	struct fn_ledger *ledger;
-	struct fn_keymap seen;
+
+	struct in_fresh *fresh; /* directories to be watched */
+	size_t nfresh, fresh_cap;
+	uint64_t fresh_number;
+	struct fn_keymap fresh_names; /* parent's watch and name -> number of the newest */
 
 	uint8_t *buf;
-	size_t len, pos;
-	bool drained; /* the last read took all there was */
+	size_t cap, len, pos;
 	struct fn_event ev, whole;
 	struct fn_source_stats stats;
 };
@@ -64,22 +78,32 @@ struct in_raw {
 
 /* inotify.c: false at the end of the buffer, or if what is there is not whole. */
 bool in_parse(const uint8_t *buf, size_t len, struct in_raw *raw);
+/* Read all that is queued behind what was read. The buffer may move. */
+int in_drain(struct in_source *s);
 
 /* inotify_dir.c */
 int in_open_root(struct in_source *s, size_t i, const char *path);
 int in_root_fd(struct in_source *s, int root); /* borrowed for this round, or -ESTALE */
 void in_close_roots(struct in_source *s);
-/* Watch what is below node; report what is there as SYNTHETIC. */
-int in_walk(struct in_source *s, uint32_t node, bool report);
-/* Watch `name` in parent and all below it. 0, 1 if there is nothing to watch, or -errno. */
-int in_watch_new(struct in_source *s, uint32_t parent, struct fn_str name, bool report);
+int in_watch_fd(struct in_source *s, int fd, uint32_t mask); /* a watch, or -errno */
+/* The node of a watch just given for `name` in parent, or FN_NO_NODE. */
+uint32_t in_place_wd(struct in_source *s, int wd, uint32_t parent, struct fn_str name);
+bool in_is_pruned(struct in_source *s, uint32_t parent, struct fn_str name);
+int in_walk(struct in_source *s, uint32_t node);  /* watch what is below node */
 void in_drop(struct in_source *s, uint32_t node); /* node and all below it */
 void in_rescan(struct in_source *s);              /* after an overflow */
+
+/* inotify_fresh.c */
+void in_fresh_add(struct in_source *s, uint32_t parent, struct fn_str name);
+void in_fresh_gone(struct in_source *s, int parent_wd, struct fn_str name);
+/* Watch them and report what is in them; last: the queue was empty, what is not there is gone. */
+void in_fresh_look(struct in_source *s, bool last);
 
 /* inotify_event.c */
 int in_event(struct in_source *s, const struct in_raw *raw);
 int in_emit(const struct fn_event *ev, void *source);
 int in_idle(struct in_source *s);
+int in_push_lost(struct in_source *s, uint32_t node, const struct in_raw *raw, uint64_t bit);
 bool in_both_there(void *arg, const struct fn_event *rename);
 
 #endif
