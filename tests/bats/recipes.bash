@@ -29,6 +29,17 @@ recipe() {
 	recipes | awk -F '\t' -v h="$1" -v n="${2:-1}" -v w="${3:-}" '$1 == h && $2 == n && (w == "" || $3 == w) {print $4}'
 }
 
+# examples PAGE: the commands of its EXAMPLES, one a line.
+examples() {
+	sed '1,/^# EXAMPLES/d; /^# /,$d' "$FN_ROOT/man/$1.1.scd" | awk '
+		/^```/ {fenced = !fenced; next}
+		!fenced {next}
+		line != "" {sub(/^[ \t]+/, "")}
+		{gsub(/\\\\/, "\\"); line = line $0}
+		sub(/ *\\$/, " ", line) || sub(/ *\|$/, " | ", line) {next}
+		{print line; line = ""}'
+}
+
 # machine NAME
 machine() {
 	local root=$BATS_TEST_TMPDIR/$1 first
@@ -63,7 +74,7 @@ keys() {
 	cp "$c/id_ed25519.pub" "$s/authorized_keys"
 	for _ in 1 2 3 4 5; do
 		port=$((20000 + RANDOM % 10000))
-		printf '%s\n' 'Host server' '  Hostname 127.0.0.1' "  Port $port" '  User root' \
+		printf '%s\n' 'Host server host mac' '  Hostname 127.0.0.1' "  Port $port" '  User root' \
 			'  StrictHostKeyChecking no' '  LogLevel ERROR' >"$c/config"
 		start "sshd$port" on "$2" dropbear -F -E -s -r /home/.ssh/host -P /run/dropbear.pid -p "127.0.0.1:$port"
 		if wait_for 5 on "$1" ssh server true; then return; fi

@@ -100,6 +100,38 @@ from_fswatch() {
 	recipe libvirt >>"$TYPED"
 }
 
+# No systemd runs here: what `systemctl enable --now UNIT` starts is started as systemd would.
+stand_in_systemctl() {
+	cat >"$BATS_TEST_TMPDIR/$1/tools/systemctl" <<-EOF
+		#!/usr/bin/env bash
+		[ "\$1 \$2" = "enable --now" ] || exit 2
+		. "$FN_ROOT/tests/bats/unit.bash" "$FN_BUILD/systemd" "\$3"
+		unit_start
+	EOF
+	chmod 755 "$BATS_TEST_TMPDIR/$1/tools/systemctl"
+}
+
+@test "at boot: the units and the examples" {
+	machine host
+	stand_in_systemctl host
+	mkdir -p "$BATS_TEST_TMPDIR/doc/fnutils" "$BATS_TEST_TMPDIR/host/src/dir"
+	cp "$FN_ROOT"/packaging/systemd/*.example "$BATS_TEST_TMPDIR/doc/fnutils"
+	on host mount --bind "$BATS_TEST_TMPDIR/doc" /usr/share/doc
+	type_in host 'At boot' 1 host
+	on host mountpoint -q /export
+	on host mount --bind /export /mnt/share
+	ONLY_LINE='*src*' type_in host 'At boot' 1 guest
+	arrives host host
+	ONLY_LINE='*follow*' type_in host 'At boot' 1 guest
+	wait_for 5 on host sh -c 'tr "\0" " " </proc/$(pidof -s fnsend)/cmdline | grep "fnsend --follow /mnt/share "'
+	# After a crash, systemd runs ExecStopPost before the next start.
+	on host sh -c 'kill -KILL $(pidof fnmount); umount -l /mnt/src /mnt/share; ! ls /export'
+	on host bash -c ". $FN_ROOT/tests/bats/unit.bash $FN_BUILD/systemd fnmount@export; unit_run ExecStopPost; unit_start"
+	on host ls /export/dir
+	on host bash -c ". $FN_ROOT/tests/bats/unit.bash $FN_BUILD/systemd fnmount@export; unit_run ExecStop"
+	run ! on host mountpoint -q /export
+}
+
 # In words of a shell's pattern: what is not typed in here, and why.
 elsewhere() {
 	cat <<-'EOF'
@@ -117,8 +149,6 @@ elsewhere() {
 		qemu-system-x86_64 ... *vhost-vsock-pci*	not run: needs vhost_vsock in the host's kernel
 		nerdctl run *	not run: needs Kata; what it runs in the guest: guests
 		mount -t nfs *	guests
-		install -D *	systemd
-		systemctl enable *	systemd
 	EOF
 }
 
