@@ -6,13 +6,10 @@ load helpers
 load recipes
 
 setup_file() {
-	export TYPED=$BATS_FILE_TMPDIR/typed
-	: >"$TYPED"
+	typed_begin
 }
 
 setup() {
-	need_root
-	need_fuse
 	machine here
 	root=$BATS_TEST_TMPDIR/here
 }
@@ -182,6 +179,82 @@ traced() {
 	[[ $output == *LOOKUP*ENOENT* ]]
 	cp "$FN_ROOT/tests/data/fndump/gluster.fusedump" "$BATS_TEST_TMPDIR/gluster"
 	run -0 on here sh -c "$(example fndump '*glusterfs*' | sed "s#/var/log/glusterfs/fuse.dump#$BATS_TEST_TMPDIR/gluster#")"
+}
+
+# shown PATTERN: the line of README, above its recipes, that fits, without what is said about it.
+shown_all() { sed '/^## Recipes/,$d' "$FN_ROOT/README.md" | sed -n 's/^    \(\$ \)*//; T; s/   *# .*//; p'; }
+shown() {
+	local line
+	while IFS= read -r line; do
+		# shellcheck disable=SC2053 # a pattern
+		if [[ $line == $1 ]]; then
+			printf 'README\t%s\n' "$line" >>"$TYPED"
+			printf '%s\n' "$line"
+			return
+		fi
+	done < <(shown_all)
+	echo "README shows no $1" >&2
+	return 1
+}
+
+@test "README: what it begins with is what comes" {
+	echo >"$root/src/report"
+	on here sh -c "$(shown 'fnmount /src /mnt/src')"
+	start watch on here sh -c "$(shown 'inotifywait -m /mnt/src &' | sed 's/ &$//')"
+	wait_for 10 grep -q established "$BATS_TEST_TMPDIR/watch.err"
+	on here sh -c "$(shown 'mv *')"
+	hears MOVED_TO
+	[ "$(out watch)" = "$(shown '*MOVED_FROM*'; shown '*MOVED_TO*')" ]
+	on here sh -c "$(shown 'fnmount /src /export')"
+}
+
+@test "README: fnwatch and fnprobe" {
+	mkdir "$root/src/dir"
+	on here fnmount /src /mnt/share
+	# jq gathers what it prints, unless to a terminal.
+	start json on here sh -c "$(shown 'fnwatch *--json*' | sed 's/jq /jq --unbuffered /')"
+	start rescan on here sh -c "$(shown 'fnwatch *--on-overflow*')"
+	start share on here sh -c "$(shown 'fnwatch -r /mnt/share')"
+	for n in $(seq 50); do
+		: >"$root/src/dir/a$n"
+		if wait_for 1 grep -qx "/src/dir/a$n" "$BATS_TEST_TMPDIR/json.out" &&
+			wait_for 1 grep -q "/src/dir/a$n$" "$BATS_TEST_TMPDIR/rescan.out" &&
+			wait_for 1 grep -q "/mnt/share/dir/a$n$" "$BATS_TEST_TMPDIR/share.out"; then break; fi
+	done
+	[ "$n" -lt 50 ]
+	printf '#!/bin/sh\n: >/used\n' >"$root/tools/use_them"
+	chmod 755 "$root/tools/use_them"
+	on here sh -c "$(shown 'fnprobe *use_them')"
+	[ -e "$root/used" ]
+	run -0 on here sh -c "$(shown 'fnprobe kernel')"
+	run -0 on here sh -c "$(shown 'fnprobe --backing*')"
+	[[ $output == *create*exact* ]]
+}
+
+@test "README: fnprobe of a running virtiofsd" {
+	[ -x /usr/lib/qemu/virtiofsd ] || missing "virtiofsd"
+	start virtiofsd on here /usr/lib/qemu/virtiofsd --socket-path=/run/virtiofsd.sock -o source=/src
+	wait_for 5 test -S "$root/run/virtiofsd.sock"
+	run -0 on here sh -c "$(shown 'fnprobe vhost-user *')"
+}
+
+@test "README: fnsend and fndump" {
+	need_command sshfs
+	far
+	watch_src
+	on here sh -c "$(shown 'fnsend modify *')"
+	hears 'a.c MODIFY'
+	[ "$(shown 'ssh host fnwatch *')" = "$(example fnsend 'ssh host fnwatch *')" ]
+	start pipe on here sh -c "$(shown 'ssh host inotifywait *')"
+	far_change 'echo more >>/src/a.c; chmod 600 /src/a.c' 'a.c ATTRIB'
+	on here sshfs server:/src /mnt/share
+	traced "$(shown 'fndump -p *')"
+	grep -q 'LOOKUP' "$BATS_TEST_TMPDIR/traced.out"
+	cp "$FN_ROOT/tests/data/fndump/gluster.fusedump" "$root/home/trace"
+	gzip -dc "$FN_ROOT/tests/data/fndump/passthrough_ll.strace.gz" >"$root/home/log"
+	run -0 on here sh -c "cd /home; $(shown 'fndump --check *')"
+	run -0 on here sh -c "cd /home; $(shown 'strace *' | sed 's/.*; //')"
+	[[ $output == *LOOKUP* ]]
 }
 
 @test "all examples of all pages are run here" {

@@ -40,8 +40,15 @@ examples() {
 		{print line; line = ""}'
 }
 
+typed_begin() {
+	export TYPED=$BATS_FILE_TMPDIR/typed
+	: >"$TYPED"
+}
+
 # machine NAME
 machine() {
+	need_root
+	need_fuse
 	local root=$BATS_TEST_TMPDIR/$1 first
 	mkdir "$root"
 	start "$1" unshare --mount --pid --fork --kill-child "$FN_ROOT/tests/bats/machine" "$root"

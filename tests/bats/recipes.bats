@@ -6,13 +6,7 @@ load helpers
 load recipes
 
 setup_file() {
-	export TYPED=$BATS_FILE_TMPDIR/typed
-	: >"$TYPED"
-}
-
-setup() {
-	need_root
-	need_fuse
+	typed_begin
 }
 
 teardown() {
