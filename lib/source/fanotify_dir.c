@@ -201,11 +201,13 @@ static bool same_dir(int fd, const struct fn_object *dir)
 static int open_dir_now(struct fan_source *s, int root, const char *path,
 			const struct fn_object *dir)
 {
-	int fd;
+	int fd = fan_root_fd(s, root);
 
+	if (fd < 0)
+		return fd;
 	if (s->roots[root].whole)
-		return fn_object_open(dir, fan_root_fd(s, root), O_RDONLY | O_DIRECTORY);
-	fd = fn_open_beneath(fan_root_fd(s, root), path, O_RDONLY | O_DIRECTORY);
+		return fn_object_open(dir, fd, O_RDONLY | O_DIRECTORY);
+	fd = fn_open_beneath(fd, path, O_RDONLY | O_DIRECTORY);
 	if (fd < 0 || same_dir(fd, dir))
 		return fd;
 	close(fd);
@@ -315,8 +317,10 @@ void fan_walk_late(struct fan_source *s, bool last)
 				    &path, &root) == FN_PLACE_INSIDE)
 			fan_appeared(s, root, path, &later[i]);
 	free(later);
-	if (!last)
+	if (!last || !s->later)
 		return;
+	for (size_t i = 0; i < s->nroots; i++)
+		fan_root_lost(s, (int)i);
 	free(s->later);
 	s->later = NULL;
 	s->nlater = 0;

@@ -3,6 +3,7 @@
 #define FN_SOURCE_FANOTIFY_IMPL_H
 
 #include <limits.h>
+#include <sys/stat.h>
 
 #include "object/pathmap.h"
 #include "source/fanotify_parse.h"
@@ -18,6 +19,8 @@ struct fan_root {
 	struct fn_object object;
 	bool dir;
 	bool whole; /* under a mark of its whole file system */
+	bool gone;  /* and that has been told */
+	struct stat was;
 };
 
 struct fan_source {
@@ -59,6 +62,8 @@ struct fan_source {
 int fan_open_guard(struct fan_source *s);
 int fan_open_roots(struct fan_source *s, const char *path, size_t i);
 int fan_root_fd(struct fan_source *s, int root); /* borrowed for this round, or -ESTALE */
+/* Something below it could not be opened: if that is for the root itself, its watch is lost. */
+void fan_root_lost(struct fan_source *s, int root);
 void fan_close_roots(struct fan_source *s);
 int fan_read_guard(struct fan_source *s);
 int fan_fd_path(int fd, char path[PATH_MAX]);

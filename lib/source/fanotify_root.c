@@ -17,6 +17,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "source/refind.h"
+
 int fan_fd_path(int fd, char path[PATH_MAX])
 {
 	char link[32];
@@ -86,16 +88,15 @@ int fan_open_roots(struct fan_source *s, const char *path, size_t i)
 {
 	struct fan_root *r = &s->roots[i];
 	int nofollow = s->flags & FN_SOURCE_DONT_FOLLOW ? O_NOFOLLOW : 0;
-	struct stat st;
 	int rc;
 
 	/* Readable if it can be: open_by_handle_at() takes no O_PATH descriptor. */
 	r->fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC | nofollow);
 	if (r->fd < 0)
 		r->fd = open(path, O_PATH | O_CLOEXEC | nofollow);
-	if (r->fd < 0 || fstat(r->fd, &st) < 0)
+	if (r->fd < 0 || fstat(r->fd, &r->was) < 0)
 		return -errno;
-	r->dir = S_ISDIR(st.st_mode);
+	r->dir = S_ISDIR(r->was.st_mode);
 	rc = fn_object_at(&r->object, r->fd, "", AT_EMPTY_PATH);
 	if (rc == 0)
 		rc = fn_object_handle_at(&r->object, r->fd, "", AT_EMPTY_PATH, &r->mount_id);
@@ -108,38 +109,50 @@ int fan_open_roots(struct fan_source *s, const char *path, size_t i)
 	return rc;
 }
 
-static int reopen(struct fan_root *r)
+static int open_here(const struct fan_root *r)
 {
-	int fd, mount;
+	return open(r->path, r->dir ? O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW
+				    : O_PATH | O_CLOEXEC | O_NOFOLLOW);
+}
 
-	if (!r->whole)
-		return open(r->path, r->dir ? O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW
-					    : O_PATH | O_CLOEXEC | O_NOFOLLOW);
-	/* By handle: it may have been renamed. */
-	mount = open(r->mount_path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+/* It may have been renamed. */
+static int open_by_handle(const struct fan_root *r)
+{
+	int mount = open(r->mount_path, O_RDONLY | O_DIRECTORY | O_CLOEXEC), fd;
+
 	if (mount < 0)
 		return -1;
-	fd = fn_object_open(&r->object, mount, O_RDONLY | O_DIRECTORY);
+	fd = fn_object_open(&r->object, mount, r->dir ? O_RDONLY | O_DIRECTORY : O_PATH);
 	close(mount);
 	return fd;
+}
+
+static int check(struct fan_root *r, int fd)
+{
+	struct fn_object now;
+
+	if (fd < 0)
+		return -ESTALE;
+	r->fd = fd;
+	if (fn_object_at(&now, fd, "", AT_EMPTY_PATH) == 0 && fn_object_equal(&now, &r->object))
+		return fd;
+	close(fd);
+	r->fd = -1;
+	return -ESTALE;
 }
 
 int fan_root_fd(struct fan_source *s, int root)
 {
 	struct fan_root *r = &s->roots[root];
-	struct fn_object now;
+	int fd = r->fd;
 
-	if (r->fd >= 0)
-		return r->fd;
-	r->fd = reopen(r);
-	if (r->fd < 0)
-		return -ESTALE;
-	if (fn_object_at(&now, r->fd, "", AT_EMPTY_PATH) || !fn_object_equal(&now, &r->object)) {
-		close(r->fd);
-		r->fd = -1;
-		return -ESTALE;
-	}
-	return r->fd;
+	if (fd < 0 && !r->whole)
+		fd = check(r, open_here(r));
+	if (fd < 0)
+		fd = check(r, open_by_handle(r));
+	if (fd < 0 && !r->whole && fn_refind(&r->path, &r->was) == 0)
+		fd = check(r, open_here(r));
+	return fd;
 }
 
 void fan_close_roots(struct fan_source *s)
@@ -164,24 +177,28 @@ int fan_open_guard(struct fan_source *s)
 	return 0;
 }
 
-static void report_self(struct fan_source *s, size_t root, uint64_t mask)
+static void report_root(struct fan_source *s, size_t root, uint64_t bit)
 {
 	struct fn_event *ev = &s->ev;
 
-	if (mask & IN_MOVE_SELF && !(s->want & FN_MOVE_SELF))
+	if (bit == FN_MOVE_SELF && !(s->want & FN_MOVE_SELF))
 		return;
+	if (bit != FN_MOVE_SELF && s->roots[root].gone)
+		return;
+	s->roots[root].gone |= bit != FN_MOVE_SELF;
 	fn_event_clear(ev);
-	ev->mask = mask & IN_UNMOUNT       ? FN_UNMOUNT
-		   : mask & IN_DELETE_SELF ? FN_DELETE_SELF
-					   : FN_MOVE_SELF;
-	if (s->roots[root].dir)
-		ev->mask |= FN_ISDIR;
-	if (!(mask & IN_MOVE_SELF))
-		ev->flags = FN_EV_GONE;
+	ev->mask = bit | (s->roots[root].dir ? FN_ISDIR : 0);
+	ev->flags = bit == FN_MOVE_SELF ? 0 : FN_EV_GONE;
 	ev->root = (int)root;
 	ev->path = (struct fn_str){"", 0};
 	fn_object_copy(&ev->object, &s->roots[root].object);
 	fn_source_emit(&s->base, ev);
+}
+
+void fan_root_lost(struct fan_source *s, int root)
+{
+	if (fan_root_fd(s, root) < 0)
+		report_root(s, (size_t)root, FN_IGNORED);
 }
 
 int fan_read_guard(struct fan_source *s)
@@ -198,7 +215,10 @@ int fan_read_guard(struct fan_source *s)
 			continue;
 		for (size_t i = 0; i < s->nroots; i++)
 			if (s->roots[i].wd == in->wd)
-				report_self(s, i, in->mask);
+				report_root(s, i,
+					    in->mask & IN_UNMOUNT       ? FN_UNMOUNT
+					    : in->mask & IN_DELETE_SELF ? FN_DELETE_SELF
+									: FN_MOVE_SELF);
 	}
 	return s->base.stop;
 }

@@ -88,6 +88,7 @@ int in_drain(struct in_source *s)
 static int refill(struct in_source *s)
 {
 	s->pos = s->len = 0;
+	fn_keymap_clear(&s->unmounted);
 	if (s->cap > 2 * READ_SIZE) {
 		uint8_t *buf = realloc(s->buf, 2 * READ_SIZE);
 
@@ -164,6 +165,7 @@ static void in_close(struct fn_source *src)
 	fn_join_free(s->join);
 	fn_ledger_free(s->ledger);
 	fn_keymap_clear(&s->fresh_names);
+	fn_keymap_clear(&s->unmounted);
 	free(s->fresh);
 	free(s->roots);
 	free(s->buf);

@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "source/beneath.h"
+#include "source/refind.h"
 
 #ifndef XFS_SUPER_MAGIC
 #define XFS_SUPER_MAGIC 0x58465342
@@ -76,19 +77,29 @@ static int add_root(struct in_source *s, struct in_root *r, int i)
 int in_open_root(struct in_source *s, size_t i, const char *path)
 {
 	struct in_root *r = &s->roots[i];
-	struct stat st;
 	int rc;
 
 	r->fd = open(path,
 		     O_PATH | O_CLOEXEC | (s->flags & FN_SOURCE_DONT_FOLLOW ? O_NOFOLLOW : 0));
-	if (r->fd < 0 || fstat(r->fd, &st) < 0)
+	if (r->fd < 0 || fstat(r->fd, &r->was) < 0)
 		return -errno;
-	r->dir = S_ISDIR(st.st_mode);
-	r->dev = st.st_dev;
-	r->ino = st.st_ino;
+	r->dir = S_ISDIR(r->was.st_mode);
 	r->leaf_links = counts_links(r->fd);
 	rc = note_path(r);
 	return rc ? rc : add_root(s, r, (int)i);
+}
+
+static int open_root(struct in_root *r)
+{
+	struct stat st;
+
+	r->fd = open(r->path, O_PATH | O_CLOEXEC | O_NOFOLLOW);
+	if (r->fd < 0 ||
+	    (fstat(r->fd, &st) == 0 && st.st_dev == r->was.st_dev && st.st_ino == r->was.st_ino))
+		return r->fd;
+	close(r->fd);
+	r->fd = -1;
+	return -1;
 }
 
 /* No descriptor of a root is held from round to round: it would keep the file system busy, and a
@@ -96,18 +107,12 @@ int in_open_root(struct in_source *s, size_t i, const char *path)
 int in_root_fd(struct in_source *s, int root)
 {
 	struct in_root *r = &s->roots[root];
-	struct stat st;
 
 	if (r->fd >= 0)
 		return r->fd;
-	r->fd = open(r->path, O_PATH | O_CLOEXEC | O_NOFOLLOW);
-	if (r->fd < 0)
-		return -ESTALE;
-	if (fstat(r->fd, &st) == 0 && st.st_dev == r->dev && st.st_ino == r->ino)
-		return r->fd;
-	close(r->fd);
-	r->fd = -1;
-	return -ESTALE;
+	if (open_root(r) < 0 && fn_refind(&r->path, &r->was) == 0)
+		open_root(r);
+	return r->fd < 0 ? -ESTALE : r->fd;
 }
 
 void in_close_roots(struct in_source *s)
@@ -190,7 +195,7 @@ static bool has_subdirs(const struct in_root *r, int fd, const char *name)
 	struct stat st;
 
 	return !r->leaf_links || fstatat(fd, name, &st, AT_SYMLINK_NOFOLLOW) < 0 ||
-	       st.st_dev != r->dev || st.st_nlink != 2;
+	       st.st_dev != r->was.st_dev || st.st_nlink != 2;
 }
 
 static int walk_subdir(struct walk *w, uint32_t parent, int fd, const char *name)

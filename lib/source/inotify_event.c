@@ -185,17 +185,48 @@ static void moved_self(struct in_source *s, uint32_t node)
 	in_drop(s, node);
 }
 
+static void find_unmounted(struct in_source *s, const struct in_raw *first)
+{
+	struct in_raw raw = *first;
+
+	for (size_t at = s->pos;; at += raw.size) {
+		if (raw.mask & IN_UNMOUNT)
+			fn_keymap_put(&s->unmounted, (uint64_t)raw.wd + 2, 0);
+		if (!in_parse(s->buf + at, s->len - at, &raw))
+			break;
+	}
+}
+
+/* Every directory of a file system tells of its end, in no order: the topmost one is enough. */
+static int unmounted(struct in_source *s, uint32_t node, const struct in_raw *raw)
+{
+	const struct fn_watch_node *n = &s->table.nodes[node];
+	struct fn_str path;
+	int root;
+
+	if (!fn_keymap_has(&s->unmounted, (uint64_t)raw->wd + 2))
+		find_unmounted(s, raw);
+	if (n->parent == FN_NO_NODE)
+		return in_push_lost(s, node, raw, FN_UNMOUNT);
+	if (fn_keymap_has(&s->unmounted, (uint64_t)s->table.nodes[n->parent].wd + 2) ||
+	    !fn_watch_path(&s->table, node, (struct fn_str){"", 0}, &path, &root) ||
+	    in_root_fd(s, root) < 0)
+		return s->base.stop;
+	return in_push_lost(s, node, raw, FN_UNMOUNT);
+}
+
 /* Events of a directory itself also come with its name from its parent, unless it is a root. */
 static int self_event(struct in_source *s, uint32_t node, const struct in_raw *raw)
 {
 	uint64_t bit = raw->mask & (FN_CONTENT_EVENTS | FN_DELETE_SELF | FN_MOVE_SELF);
 	bool root = s->table.nodes[node].parent == FN_NO_NODE;
 
-	if (raw->mask & (IN_UNMOUNT | IN_DELETE_SELF)) {
+	if (raw->mask & (IN_UNMOUNT | IN_DELETE_SELF))
 		s->table.nodes[node].mark |= root;
-		bit = raw->mask & IN_UNMOUNT ? FN_UNMOUNT : FN_DELETE_SELF;
-		return in_push_lost(s, node, raw, bit);
-	}
+	if (raw->mask & IN_UNMOUNT)
+		return unmounted(s, node, raw);
+	if (raw->mask & IN_DELETE_SELF)
+		return in_push_lost(s, node, raw, FN_DELETE_SELF);
 	if (root && bit && start_event(s, node, raw, bit))
 		return push(s, &s->ev);
 	if (!root && raw->mask & IN_MOVE_SELF)

@@ -84,7 +84,9 @@ static int open_parent(struct in_source *s, const struct in_fresh *f)
 	if (!fn_watch_path(&s->table, f->parent, (struct fn_str){"", 0}, &path, &root))
 		return -ENOMEM;
 	s->table.path[path.len] = '\0';
-	fd = fn_open_beneath(in_root_fd(s, root), path.data, O_PATH | O_DIRECTORY);
+	fd = in_root_fd(s, root);
+	if (fd >= 0)
+		fd = fn_open_beneath(fd, path.data, O_PATH | O_DIRECTORY);
 	if (fd < 0)
 		return fd;
 	wd = in_watch_fd(s, fd, s->mask | IN_MASK_ADD);
@@ -241,6 +243,22 @@ static void tell_lost(struct in_source *s, const struct in_fresh *f)
 	in_push_lost(s, f->parent, &raw, FN_IGNORED);
 }
 
+/* What cannot be found is gone, and has an event that says so; unless the root cannot be found. */
+static void give_up(struct in_source *s, const struct in_fresh *f)
+{
+	const struct in_raw raw = {.mask = IN_ISDIR};
+	struct fn_str path;
+	struct in_root *r;
+	int root;
+
+	if (!fn_watch_path(&s->table, f->parent, (struct fn_str){"", 0}, &path, &root) ||
+	    in_root_fd(s, root) >= 0 || s->roots[root].gone)
+		return;
+	r = &s->roots[root];
+	r->gone = true;
+	in_push_lost(s, r->node, &raw, FN_IGNORED);
+}
+
 void in_fresh_look(struct in_source *s, bool last)
 {
 	size_t again = 0;
@@ -255,7 +273,9 @@ void in_fresh_look(struct in_source *s, bool last)
 			rc = look(s, &f);
 		if (rc < 0)
 			tell_lost(s, &f);
-		if (rc > 0 && !(last && s->pos >= s->len))
+		if (rc > 0 && last && s->pos >= s->len)
+			give_up(s, &f);
+		else if (rc > 0)
 			s->fresh[again++] = f;
 	}
 	s->nfresh = again;

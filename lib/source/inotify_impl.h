@@ -3,6 +3,7 @@
 #define FN_SOURCE_INOTIFY_IMPL_H
 
 #include <sys/inotify.h>
+#include <sys/stat.h>
 
 #include "rename/join.h"
 #include "source/ledger.h"
@@ -13,9 +14,10 @@
 struct in_root {
 	char *path; /* absolute, where it was at the start */
 	int fd;     /* in_root_fd() */
-	uint64_t dev, ino;
+	struct stat was;
 	uint32_t node;
 	bool dir;
+	bool gone;       /* and that has been told */
 	bool leaf_links; /* a directory with two links holds no directory */
 };
 
@@ -50,9 +52,10 @@ struct in_source {
 
 	struct fn_watch_table table;
 	struct in_moving moving;
-	uint32_t pair[2]; /* cookies of two renames that may be an exchange */
-	bool two;         /* and of two objects they are */
-	uint32_t from;    /* cookie of the last MOVED_FROM */
+	uint32_t pair[2];           /* cookies of two renames that may be an exchange */
+	bool two;                   /* and of two objects they are */
+	struct fn_keymap unmounted; /* watches whose UNMOUNT was read */
+	uint32_t from;              /* cookie of the last MOVED_FROM */
 	bool rescanning;
 	struct fn_join *join;
 	struct fn_ledger *ledger;

@@ -25,6 +25,7 @@ static void as_nobody(void)
 	directory_moved_in_and_out();
 	two_roots();
 	root_removed();
+	root_moved_away();
 	fflush(stdout);
 	_exit(unit_faults != 0);
 }
