@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "event/event_parse.h"
+#include "rename/join.h"
 #include "source/dial.h"
 #include "source/freshen.h"
 #include "source/source_impl.h"
@@ -30,8 +31,9 @@ struct feed {
 	int epoll; /* one descriptor for whoever waits, whatever the connection's is */
 	int64_t next_ms;
 	int pause_ms;
-	bool ended; /* standard input comes but once */
-	bool live;  /* this connection has brought something */
+	struct fn_join *join; /* halves of renames, where the stream has such */
+	bool ended;           /* standard input comes but once */
+	bool live;            /* this connection has brought something */
 	struct fn1_stream *wire;
 	struct fn_parser *text;
 	bool skipping;   /* the rest of a line that is too long */
@@ -43,12 +45,17 @@ struct feed {
 	char buf[BUFFER];
 };
 
-static int64_t now_ms(void)
+static int64_t now_ns(void)
 {
 	struct timespec ts;
 
 	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
+	return (int64_t)ts.tv_sec * 1000000000 + ts.tv_nsec;
+}
+
+static int64_t now_ms(void)
+{
+	return now_ns() / 1000000;
 }
 
 static void say(struct feed *f, const char *what, const char *why)
@@ -64,20 +71,32 @@ static void say(struct feed *f, const char *what, const char *why)
 	f->opts.message(f->opts.arg, text);
 }
 
+static bool looked_at(const struct feed *f, const struct fn_str *path)
+{
+	return path->data && (!f->opts.looked_at || f->opts.looked_at(f->opts.arg, path));
+}
+
+static int deliver(const struct fn_event *from_joiner, void *arg)
+{
+	struct feed *f = arg;
+	struct fn_event ev = *from_joiner;
+
+	ev.cookie = 0;
+	if (f->opts.fresh && (looked_at(f, &ev.path) || looked_at(f, &ev.old_path)))
+		fn_freshen(f->opts.fresh, &ev);
+	return fn_source_emit(&f->base, &ev);
+}
+
 static int emit_lost(struct feed *f, uint64_t lost)
 {
 	struct fn_event ev;
 
+	fn_join_flush(f->join, deliver, f);
 	fn_event_clear(&ev);
 	ev.mask = FN_Q_OVERFLOW;
 	ev.lost = lost;
 	f->stats.overflows++;
 	return fn_source_emit(&f->base, &ev);
-}
-
-static bool looked_at(const struct feed *f, const struct fn_str *path)
-{
-	return path->data && (!f->opts.looked_at || f->opts.looked_at(f->opts.arg, path));
 }
 
 static int emit(struct feed *f, struct fn_event *ev)
@@ -86,9 +105,7 @@ static int emit(struct feed *f, struct fn_event *ev)
 	int rc = gap ? emit_lost(f, gap) : 0;
 
 	ev->root = ev->old_root = 0;
-	if (f->opts.fresh && (looked_at(f, &ev->path) || looked_at(f, &ev->old_path)))
-		fn_freshen(f->opts.fresh, ev);
-	return rc | fn_source_emit(&f->base, ev);
+	return rc | fn_join_push(f->join, ev, now_ns(), deliver, f);
 }
 
 static void bad(struct feed *f, const char *why)
@@ -124,7 +141,8 @@ static int dial(struct feed *f)
 	return rc;
 }
 
-/* The connection is gone; what happens until there is a new one is not seen. */
+/* The connection is gone; what happens until there is a new one is not seen, nor is the other half
+ * of a rename. */
 static int broken(struct feed *f, const char *why)
 {
 	bool live = f->live;
@@ -251,7 +269,7 @@ static int feed_dispatch(struct fn_source *src, fn_event_cb cb, void *arg)
 		ssize_t n = read(f->line.fd, f->buf + f->used, sizeof(f->buf) - f->used);
 
 		if (n < 0 && (errno == EAGAIN || errno == EINTR))
-			break;
+			return fn_join_idle(f->join, now_ns(), deliver, f);
 		if (n <= 0)
 			return broken(f, n ? strerror(errno) : "end of the stream");
 		f->live = true;
@@ -269,16 +287,21 @@ static int feed_fd(const struct fn_source *src)
 static int feed_timeout(const struct fn_source *src)
 {
 	const struct feed *f = (const struct feed *)src;
-	int64_t left = f->next_ms - now_ms();
+	int64_t half = fn_join_due(f->join), left = f->next_ms - now_ms();
 
-	if (f->line.fd >= 0 || f->ended)
+	if (f->line.fd >= 0 && half >= 0)
+		left = (half - now_ns() + 999999) / 1000000;
+	else if (f->line.fd >= 0 || f->ended)
 		return -1;
 	return left < 0 ? 0 : (int)left;
 }
 
 static void feed_stats(const struct fn_source *src, struct fn_source_stats *st)
 {
-	*st = ((const struct feed *)src)->stats;
+	const struct feed *f = (const struct feed *)src;
+
+	*st = f->stats;
+	st->halves_expired = fn_join_expired(f->join);
 }
 
 static void feed_close(struct fn_source *src)
@@ -288,6 +311,7 @@ static void feed_close(struct fn_source *src)
 	hang_up(f);
 	if (f->epoll >= 0)
 		close(f->epoll);
+	fn_join_free(f->join);
 	free(f->spec);
 	free(f);
 }
@@ -312,10 +336,11 @@ int fn_source_feed(struct fn_source **src, const char *spec, const struct fn_fee
 	f->line.fd = -1;
 	f->pause_ms = PAUSE_MIN_MS;
 	f->spec = strdup(spec);
+	f->join = fn_join_new(&(struct fn_join_opts){0});
 	f->epoll = epoll_create1(EPOLL_CLOEXEC);
 	if (opts)
 		f->opts = *opts;
-	rc = f->epoll < 0 ? -errno : f->spec ? dial(f) : -ENOMEM;
+	rc = f->epoll < 0 ? -errno : f->spec && f->join ? dial(f) : -ENOMEM;
 	if (rc)
 		feed_close(&f->base);
 	else
