@@ -435,18 +435,6 @@ void inode_forget(struct table *t, uint64_t nodeid, uint64_t nlookup)
 		inode_free(t, i);
 }
 
-void inode_retire(struct table *t, uint64_t nodeid)
-{
-	struct inode *i;
-
-	pthread_mutex_lock(&t->lock);
-	for (i = *id_slot(t, nodeid); i && i->nodeid != nodeid; i = i->next_id)
-		;
-	if (i && i != t->root)
-		unlink_object(t, i);
-	pthread_mutex_unlock(&t->lock);
-}
-
 uint64_t inode_of_object(struct table *t, const struct fn_object *o)
 {
 	struct inode *i;

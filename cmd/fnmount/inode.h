@@ -85,8 +85,6 @@ int table_openat(struct table *t, int dirfd, const char *name, int flags, mode_t
  * until inode_put(). 0 or -errno. */
 int inode_enter(struct table *t, int fd, const struct stat *st, struct inode **out);
 void inode_forget(struct table *t, uint64_t nodeid, uint64_t nlookup);
-/* The next lookup of the same object makes a new inode. */
-void inode_retire(struct table *t, uint64_t nodeid);
 
 /* fn for every nodeid that was held at the beginning, without the lock. */
 void table_each(struct table *t, int (*fn)(void *arg, uint64_t nodeid), void *arg);
