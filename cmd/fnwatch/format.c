@@ -97,7 +97,8 @@ static void put_seq(struct fn_buf *out, const struct record *r)
 
 static void put_lost(struct fn_buf *out, const struct record *r)
 {
-	fn_buf_u64(out, r->ev->lost);
+	if (r->ev->lost) /* else it is not known how many */
+		fn_buf_u64(out, r->ev->lost);
 }
 
 static void put_mode(struct fn_buf *out, const struct record *r)

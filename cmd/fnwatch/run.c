@@ -35,10 +35,10 @@ void watch_print_stats(const struct watch *w)
 	}
 	fprintf(stderr,
 		"fnwatch: seen %" PRIu64 ", printed %" PRIu64 ", by excluded writers %" PRIu64
-		", overflows %" PRIu64 ", lost %" PRIu64 ", outside %" PRIu64
+		", overflows %" PRIu64 ", lost %" PRIu64 "%s, outside %" PRIu64
 		", half renames %" PRIu64 ", watches %" PRIu64 "\n",
-		w->seen, w->out.printed, w->dropped, w->overflows, w->lost, sum.dropped,
-		sum.halves_expired, sum.watches);
+		w->seen, w->out.printed, w->dropped, w->overflows, w->lost, w->lost_more ? "+" : "",
+		sum.dropped, sum.halves_expired, sum.watches);
 }
 
 static void note_stats(int sig)

@@ -40,6 +40,7 @@ static int take_overflow(struct watch *w, const struct fn_event *ev)
 
 	w->overflows++;
 	w->lost += ev->lost;
+	w->lost_more |= !ev->lost;
 	if (w->opts.overflow != OVERFLOW_RESCAN)
 		w->any_lost = true;
 	r = pass(w, ev);
