@@ -38,6 +38,7 @@ struct feed {
 	struct fn_parser *text;
 	bool skipping;   /* the rest of a line that is too long */
 	uint64_t offset; /* in the stream, of buf */
+	uint64_t line_no;
 	uint64_t next_seq;
 	struct fn_source_stats stats;
 	int64_t said_ms;
@@ -58,14 +59,22 @@ static int64_t now_ms(void)
 	return now_ns() / 1000000;
 }
 
-static void say(struct feed *f, const char *what, const char *why)
+static bool may_say(struct feed *f)
 {
-	char text[512];
 	int64_t now = now_ms();
 
 	if (!f->opts.message || (f->said_ms && now - f->said_ms < 1000))
-		return;
+		return false;
 	f->said_ms = now;
+	return true;
+}
+
+static void say(struct feed *f, const char *what, const char *why)
+{
+	char text[512];
+
+	if (!may_say(f))
+		return;
 	snprintf(text, sizeof(text), "%s: %s at byte %" PRIu64 ": %s", f->spec, what, f->offset,
 		 why);
 	f->opts.message(f->opts.arg, text);
@@ -110,8 +119,14 @@ static int emit(struct feed *f, struct fn_event *ev)
 
 static void bad(struct feed *f, const char *why)
 {
+	char text[512];
+
 	f->stats.dropped++;
-	say(f, "malformed event", why);
+	if (!may_say(f))
+		return;
+	snprintf(text, sizeof(text), "%s:%" PRIu64 ": malformed event: %s", f->spec, f->line_no,
+		 why);
+	f->opts.message(f->opts.arg, text);
 }
 
 static void hang_up(struct feed *f)
@@ -135,7 +150,7 @@ static int dial(struct feed *f)
 	if (!rc && epoll_ctl(f->epoll, EPOLL_CTL_ADD, f->line.fd, &ev) && errno != EPERM)
 		rc = -errno;
 	f->live = false;
-	f->offset = 0;
+	f->offset = f->line_no = 0;
 	if (rc)
 		fn_hang_up(&f->line);
 	return rc;
@@ -190,6 +205,7 @@ static int take_text(struct feed *f)
 	int rc = 0;
 
 	while ((stop = memchr(line, '\n', (size_t)(end - line)))) {
+		f->line_no += !f->skipping;
 		if (!f->skipping)
 			rc |= take_line(f, line, (size_t)(stop - line));
 		f->skipping = false;
@@ -199,6 +215,7 @@ static int take_text(struct feed *f)
 	f->used = (size_t)(end - line);
 	memmove(f->buf, line, f->used);
 	if (f->used == sizeof(f->buf)) {
+		f->line_no += !f->skipping;
 		if (!f->skipping)
 			bad(f, "a line that has no end");
 		f->offset += f->used;

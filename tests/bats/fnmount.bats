@@ -350,7 +350,7 @@ pkill_watch() {
 	heard mount 'f CREATE'
 	heard mount 'f CLOSE_WRITE'
 	wait_for 10 grep -q '[2-9]' runs
-	grep -q 'malformed event at byte' fnmount.err
+	grep -q ':2: malformed event: ' fnmount.err
 	[ "$(cat m/f)" = here ]
 	run ! grep passwd mount.out
 }

@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* fnsource fanotify|inotify|control|local [-w] [-q] ROOT…: print what a source says, one line an
- * event, "ready" first. -q: only count. Ends at the end of its standard input. */
+/* fnsource fanotify|inotify|control|local|feed [-w] [-q] ROOT…|STREAM: print what a source says,
+ * one line an event, "ready" first. -q: only count. Ends at the end of its standard input. */
 #include <errno.h>
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "source/feed.h"
 #include "source/source.h"
 
 static unsigned long count;
@@ -24,6 +25,8 @@ static int print(const struct fn_event *ev, void *arg)
 	       ev->mask & FN_ISDIR ? ",isdir" : "", ev->flags & FN_EV_SYNTHETIC ? ",syn" : "",
 	       ev->flags & FN_EV_PARTIAL ? ",partial" : "", ev->flags & FN_EV_GONE ? ",gone" : "",
 	       ev->pid);
+	if (ev->lost)
+		printf(" lost=%lu", (unsigned long)ev->lost);
 	if (ev->flags & FN_EV_EXCHANGE)
 		printf(" exchange");
 	if (ev->old_path.data)
@@ -35,9 +38,22 @@ static int print(const struct fn_event *ev, void *arg)
 	return 0;
 }
 
+static void message(void *arg, const char *text)
+{
+	(void)arg;
+	fprintf(stderr, "%s\n", text);
+}
+
+static int open_feed(struct fn_source **src, const struct fn_source_opts *opts, int *bad)
+{
+	*bad = 0;
+	return fn_source_feed(src, opts->roots[0], &(struct fn_feed_opts){.message = message});
+}
+
 int main(int argc, char **argv)
 {
 	struct fn_source_opts opts = {.mask = FN_ALL_EVENTS, .flags = FN_SOURCE_RECURSIVE};
+	struct fn_source_stats stats;
 	struct fn_source *src;
 	int i = 2, rc, bad;
 
@@ -53,10 +69,11 @@ int main(int argc, char **argv)
 		return 2;
 	opts.roots = (const char *const *)argv + i;
 	opts.nroots = (size_t)(argc - i);
-	rc = (argv[1][0] == 'f'   ? fn_source_fanotify
-	      : argv[1][0] == 'i' ? fn_source_inotify
-	      : argv[1][0] == 'c' ? fn_source_control
-				  : fn_source_local)(&src, &opts, &bad);
+	rc = (!strcmp(argv[1], "feed") ? open_feed
+	      : argv[1][0] == 'f'      ? fn_source_fanotify
+	      : argv[1][0] == 'i'      ? fn_source_inotify
+	      : argv[1][0] == 'c'      ? fn_source_control
+				       : fn_source_local)(&src, &opts, &bad);
 	if (rc) {
 		fprintf(stderr, "fnsource: %s: %s\n", bad >= 0 ? opts.roots[bad] : "-",
 			strerror(-rc));
@@ -76,7 +93,8 @@ int main(int argc, char **argv)
 	}
 	if (rc)
 		fprintf(stderr, "fnsource: %s\n", strerror(-rc));
-	printf("count %lu\n", count);
+	fn_source_stats(src, &stats);
+	printf("count %lu dropped %lu\n", count, (unsigned long)stats.dropped);
 	fn_source_close(src);
 	return rc != 0;
 }
