@@ -66,7 +66,8 @@ static const struct fn_option options[] = {
 	 "with --follow: repeat delete, rename also where that has a risk",
 	 "Where the server of MOUNT swallows operations (fnmount below virtiofsd), *--follow*\n"
 	 "repeats CREATE, MODIFY, ATTRIB and RENAME exactly, and nobody can get a result that he\n"
-	 "would not have got without it. Two things cannot be had at that price:\n\n"
+	 "would not have got without it. What is gone again by then cannot be repeated, and is\n"
+	 "degraded. Two things cannot be had at that price:\n\n"
 	 "*delete*: an *unlink*(2) carries no mark that tells it from another. A process here that\n"
 	 "makes and unlinks the same name within the same few milliseconds can be refused (EBUSY).\n\n"
 	 "*rename* of a name that this kernel has not fresh in its cache (with cache=auto: longer\n"
