@@ -337,22 +337,47 @@ static bool last_name(char *path, int *len, struct fn_str *name)
 	return name->len > 0;
 }
 
+/* Where the kernel cannot say the path, for it is longer than PATH_MAX. */
+static bool name_in(int dir, ino_t ino, char buf[NAME_MAX + 1], struct fn_str *name)
+{
+	int fd = openat(dir, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	DIR *d = fd < 0 ? NULL : fdopendir(fd);
+	const struct dirent *e;
+
+	name->len = 0;
+	while (d && !name->len && (e = fn_next_entry(d))) {
+		if (e->d_ino != ino || strlen(e->d_name) > NAME_MAX)
+			continue;
+		strcpy(buf, e->d_name);
+		*name = (struct fn_str){buf, strlen(buf)};
+	}
+	if (d)
+		closedir(d);
+	else if (fd >= 0)
+		close(fd);
+	return name->len > 0;
+}
+
 /* Up from fd until a directory is reached whose place is known, or the top of the mount. The
  * names come from the path as the kernel sees it, the handles from walking up: both are of now,
  * not of when the event was. */
 static int climb(struct fan_source *s, int fd, const struct fn_object *dir)
 {
 	struct fn_object here, up;
-	char path[PATH_MAX];
+	char path[PATH_MAX], entry[NAME_MAX + 1];
 	struct fn_str name;
+	struct stat st;
 	int mount = -1, up_mount = -1, len = fan_fd_path(fd, path), rc = 0;
 
 	fn_object_copy(&here, dir);
-	if (len < 0 || fn_object_handle_at(&up, fd, "", AT_EMPTY_PATH, &mount))
+	if ((len < 0 && len != -ENAMETOOLONG) ||
+	    fn_object_handle_at(&up, fd, "", AT_EMPTY_PATH, &mount))
 		rc = len < 0 ? len : -ESTALE;
 	while (rc == 0) {
 		int up_fd = openat(fd, "..", O_PATH | O_DIRECTORY | O_CLOEXEC);
 
+		st.st_ino = 0;
+		fstat(fd, &st);
 		close(fd);
 		fd = up_fd;
 		fn_object_clear(&up);
@@ -366,8 +391,9 @@ static int climb(struct fan_source *s, int fd, const struct fn_object *dir)
 			rc = fn_pathmap_add_top(s->map, &here);
 			break;
 		}
-		rc = last_name(path, &len, &name) ? fn_pathmap_put(s->map, &here, &up, name)
-						  : -ESTALE;
+		rc = (len < 0 ? name_in(fd, st.st_ino, entry, &name) : last_name(path, &len, &name))
+			     ? fn_pathmap_put(s->map, &here, &up, name)
+			     : -ESTALE;
 		if (rc == 0 && fn_pathmap_place(s->map, &up) != FN_PLACE_UNKNOWN)
 			break;
 		fn_object_copy(&here, &up);

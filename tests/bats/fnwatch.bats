@@ -489,3 +489,15 @@ told() {
 	end
 	is $'create\tt/sub/in/deep/below'
 }
+
+@test "a directory whose path is longer than the kernel can say" {
+	local name
+	name=$(printf %0200d 7)
+	descend() { for _ in $(seq 30); do mkdir -p "$name" && cd "$name" || return; done; }
+	(cd t && descend)
+	watch -r --source=fanotify -e create,move,delete t
+	(cd t && descend && : >leaf && mv leaf leaf2 && rm leaf2)
+	end
+	[ "$(cut -f1 <<<"$got" | paste -sd ' ')" = "create rename delete" ]
+	[ "$(awk -F'\t' 'NR == 3 {print length($2)}' <<<"$got")" -eq $((1 + 30 * 201 + 6)) ]
+}
