@@ -8,6 +8,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#define NEAR 16 /* records that one change may be apart from the next of its process */
 #define RENAMES (FN_RENAME | FN_MOVED_FROM | FN_MOVED_TO)
 
 void fan_learn(struct fan_source *s)
@@ -170,12 +171,21 @@ static void fill_rename(struct fan_source *s, const struct fn_fan_record *rec,
 	}
 	if (!w->in || !w->old_in)
 		ev->flags |= FN_EV_PARTIAL;
+	if (!w->target)
+		return;
+	fn_object_copy(&ev->target, w->target);
+	ev->flags |= rec->mask & FN_ISDIR ? FN_EV_TARGET_DIR : 0;
+}
+
+static bool same_handle(const struct fn_fan_fid *a, const struct fn_fan_fid *b)
+{
+	return a->present && b->present && a->len == b->len && a->fsid == b->fsid &&
+	       memcmp(a->handle, b->handle, a->len) == 0;
 }
 
 static bool same_place(const struct fn_fan_fid *a, const struct fn_fan_fid *b)
 {
-	return a->present && b->present && a->len == b->len && a->fsid == b->fsid &&
-	       memcmp(a->handle, b->handle, a->len) == 0 && a->name.len == b->name.len &&
+	return same_handle(a, b) && a->name.len == b->name.len &&
 	       memcmp(a->name.data, b->name.data, a->name.len) == 0;
 }
 
@@ -192,9 +202,7 @@ static int way_back(const struct fan_source *s, const struct fn_fan_record *rec,
 		return 0;
 	n = fn_fan_parse(s->buf + s->pos, s->len - s->pos, back);
 	if (n < 0 || !(back->mask & FN_RENAME) || back->pid != rec->pid || !back->object.present ||
-	    !same_place(&rec->dir, &back->old_dir) ||
-	    (rec->object.len == back->object.len &&
-	     memcmp(rec->object.handle, back->object.handle, rec->object.len) == 0))
+	    !same_place(&rec->dir, &back->old_dir) || same_handle(&rec->object, &back->object))
 		return 0;
 	*half = !rec->old_dir.present && !back->dir.present;
 	return *half || same_place(&rec->old_dir, &back->dir) ? n : 0;
@@ -309,10 +317,55 @@ static int named_record(struct fan_source *s, const struct fn_fan_record *rec, s
 	return rc;
 }
 
+/* What lost its name by itself: not what a DELETE or the CREATE of a link tells of. */
+static bool told_by_name(const struct fan_source *s, size_t at, const struct fn_fan_fid *fid)
+{
+	struct fn_fan_record rec;
+
+	for (int i = 0; i < NEAR && at < s->len; i++) {
+		int n = fn_fan_parse(s->buf + at, s->len - at, &rec);
+
+		if (n < 0)
+			return true;
+		at += (size_t)n;
+		if (rec.mask & (FN_CREATE | FN_DELETE) && same_handle(&rec.object, fid))
+			return true;
+	}
+	return false;
+}
+
+/*
+ * The kernel tells of the overwritten object right after the rename: the number of its links
+ * changed. Only a mark of the whole file system hears it, and if ATTRIB is wanted.
+ */
+static bool find_target(const struct fan_source *s, const struct fn_fan_record *rec,
+			struct fn_object *target)
+{
+	struct fn_fan_record next;
+	const struct fn_fan_fid *fid;
+	int n = s->pos < s->len ? fn_fan_parse(s->buf + s->pos, s->len - s->pos, &next) : -1;
+
+	if (n < 0 || next.pid != rec->pid || next.mask != (FN_ATTRIB | (rec->mask & FN_ISDIR)) ||
+	    next.dir.name.len)
+		return false;
+	fid = next.mask & FN_ISDIR ? &next.dir : &next.object;
+	if (!fid->present || same_handle(fid, &rec->object) ||
+	    told_by_name(s, s->pos + (size_t)n, fid))
+		return false;
+	fn_fan_object(target, fid);
+	return true;
+}
+
 static int plain_rename(struct fan_source *s, const struct fn_fan_record *rec, struct fan_sides *w)
 {
-	bool told = !(fan_told_any(s) || s->told.renames.used) || fan_told_rename(s, rec, w);
-	int rc = told ? fan_tell(s, rec, w, FN_RENAME) : s->base.stop;
+	struct fn_object target;
+	bool told;
+	int rc;
+
+	if (w->in && find_target(s, rec, &target))
+		w->target = &target;
+	told = !(fan_told_any(s) || s->told.renames.used) || fan_told_rename(s, rec, w);
+	rc = told ? fan_tell(s, rec, w, FN_RENAME) : s->base.stop;
 
 	if (rec->mask & FN_ISDIR && !w->in)
 		move_dir(s, rec, w);

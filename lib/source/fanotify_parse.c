@@ -65,6 +65,7 @@ int fn_fan_parse(const uint8_t *buf, size_t len, struct fn_fan_record *rec)
 	int rc;
 
 	rec->object.present = rec->dir.present = rec->old_dir.present = false;
+	rec->dir.name = rec->old_dir.name = (struct fn_str){NULL, 0};
 	if (len < sizeof(meta))
 		return -EBADMSG;
 	memcpy(&meta, buf, sizeof(meta));

@@ -42,9 +42,10 @@ struct fan_sides {
 	struct fn_str name, old_name, path, old_path;
 	uint64_t id, key, old_key;
 	int root, old_root;
-	bool in, old_in; /* below a root, and the receiver is or was to know of it */
-	bool stays;      /* the map of directories is not to follow this record */
-	bool secret;     /* below a root, but the receiver knows another object of that name */
+	const struct fn_object *target; /* overwritten by a rename, or NULL */
+	bool in, old_in;                /* below a root, and the receiver is or was to know of it */
+	bool stays;                     /* the map of directories is not to follow this record */
+	bool secret; /* below a root, but the receiver knows another object of that name */
 };
 
 struct fan_told {

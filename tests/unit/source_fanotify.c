@@ -64,6 +64,62 @@ static void removed_before_read(void)
 	tree_end(&w);
 }
 
+static struct fn_object last_target;
+
+static int keep_target(const struct fn_event *ev, void *arg)
+{
+	(void)arg;
+	if (ev->mask & FN_RENAME)
+		fn_object_copy(&last_target, &ev->target);
+	return 0;
+}
+
+/* The rename of a to b overwrites what was b; then is told of it. */
+static void overwrite(struct fn_source *src, const char *a, const char *b, bool there)
+{
+	struct fn_object was;
+	int64_t end = ms_now() + 10000;
+
+	fn_object_clear(&was);
+	if (there)
+		CHECK_INT(fn_object_at(&was, AT_FDCWD, b, 0), 0);
+	fn_object_clear(&last_target);
+	last_target.ino = 1;
+	move(a, b);
+	while (last_target.ino == 1 && ms_now() < end)
+		CHECK(fn_source_dispatch(src, keep_target, NULL) == 0);
+	CHECK_INT(last_target.has != 0, there);
+	CHECK(!there || fn_object_equal(&last_target, &was));
+}
+
+static void overwritten(void)
+{
+	struct watch w;
+
+	for (int i = 0; i < 2; i++) {
+		kind = &kinds[i];
+		tree_begin();
+		make_node(at("root/a"));
+		make_node(at("root/b"));
+		make_dir(at("root/d"));
+		make_dir(at("root/e"));
+		watch_tree(&w, NAMES | FN_ATTRIB);
+		overwrite(w.src, at("root/a"), at("root/b"), true);
+		overwrite(w.src, at("root/d"), at("root/e"), true);
+		overwrite(w.src, at("root/b"), at("root/c"), false);
+		move(at("root/c"), at("root/x"));
+		make_node(at("root/y"));
+		fn_source_dispatch(w.src, keep_target, NULL);
+		move(at("root/x"), at("root/z"));
+		unlink(at("root/y")); /* it loses a link, too */
+		last_target.ino = 1;
+		while (last_target.ino == 1)
+			fn_source_dispatch(w.src, keep_target, NULL);
+		CHECK(!last_target.has);
+		tree_end(&w);
+	}
+}
+
 /* The map of paths may be much smaller than the tree. */
 static void small_map(void)
 {
@@ -100,7 +156,8 @@ int main(void)
 		{"fanotify: unprivileged", unprivileged},
 		{"fanotify: removed before it is read", removed_before_read},
 		{"fanotify: a small map of paths", small_map},
+		{"fanotify: what a rename overwrites", overwritten},
 	};
 
-	return run_kinds(kinds, 3, extra, 3);
+	return run_kinds(kinds, 3, extra, 4);
 }
