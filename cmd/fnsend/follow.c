@@ -40,6 +40,18 @@ static bool repeated(struct follow *f, const struct fn_event *ev)
 	return true;
 }
 
+/* System calls want paths that end; those of a message need not. */
+static void sent(struct follow *f, const struct fn_event *ev)
+{
+	struct fn_event *own = fn_event_dup(ev);
+
+	if (own)
+		sender_event(f->to, own, f->read_ns);
+	else
+		sender_tally(f->to)->failed++;
+	fn_event_free(own);
+}
+
 static void open_repeat(struct follow *f, const struct settings *set)
 {
 	const struct fn_repeat_opts opts = {.risk = set->allow};
@@ -75,7 +87,7 @@ static int take(const struct fn_event *ev, void *arg)
 	else if (nameless) /* it had lost its name before the server could tell of it */
 		sender_tally(f->to)->gone++;
 	else if (!repeated(f, ev))
-		sender_event(f->to, ev, f->read_ns);
+		sent(f, ev);
 	return sender_tally(f->to)->cut != 0 || fn_caught_signal();
 }
 
