@@ -99,26 +99,15 @@ static int open_parent(struct fn_nudge *n, const char *path, const char **name)
 	return fn_open_beneath(n->root, dir, O_PATH | O_DIRECTORY);
 }
 
-/* Look one name up again. The directory's attributes come first: their change also ends a stale
- * listing. What stood there under a stale entry is synchronised, so that the kernel sees that it
- * has no links left and, once the entry is dropped, tells its watchers. 1, 0 or -errno. */
+/* Look one name up again: 1, 0 or -errno. */
 static int refresh_path(struct fn_nudge *n, const char *path)
 {
-	struct statx stx;
 	const char *name;
-	int dir = open_parent(n, path, &name), fd, r;
+	int dir = open_parent(n, path, &name), r;
 
 	if (dir < 0)
 		return dir;
-	r = fn_refresh_attr(dir, &stx);
-	if (!r) {
-		fd = fn_open_beneath(dir, name, O_PATH);
-		if (fd >= 0) {
-			fn_refresh_attr(fd, &stx);
-			close(fd);
-		}
-		r = fn_refresh_name(n->outside, dir, name);
-	}
+	r = fn_refresh_entry(n->outside, dir, name, false);
 	close(dir);
 	return r;
 }

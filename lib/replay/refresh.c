@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "replay/refresh.h"
+#include "replay/raise.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -43,6 +44,32 @@ int fn_refresh_attr(int fd, struct statx *stx)
 int fn_cached_attr(int fd, struct statx *stx)
 {
 	return attr(fd, AT_STATX_DONT_SYNC, stx);
+}
+
+/* The pages go where nothing but the change time tells that they are old; the other side hears of
+ * that open. */
+static void refresh_object(int fd, bool written)
+{
+	struct statx before, now;
+
+	if (!fn_cached_attr(fd, &before) && !fn_refresh_attr(fd, &now) && written &&
+	    fn_data_may_be_stale(&before, &now))
+		fn_refresh_data(fd);
+}
+
+int fn_refresh_entry(int outside, int dirfd, const char *name, bool written)
+{
+	struct statx stx;
+	int r = fn_refresh_attr(dirfd, &stx), fd;
+
+	if (r)
+		return r;
+	fd = openat(dirfd, name, O_PATH | O_NOFOLLOW | O_CLOEXEC);
+	if (fd >= 0) {
+		refresh_object(fd, written);
+		close(fd);
+	}
+	return fn_refresh_name(outside, dirfd, name);
 }
 
 int fn_reopen(int fd, int flags)

@@ -6,6 +6,7 @@
 #ifndef FN_REPLAY_REFRESH_H
 #define FN_REPLAY_REFRESH_H
 
+#include <stdbool.h>
 #include <sys/stat.h>
 
 /* A descriptor of a place that lies on no file system which anybody refreshes (/proc), for
@@ -22,6 +23,12 @@ int fn_refresh_name(int outside, int dirfd, const char *name);
 int fn_refresh_attr(int fd, struct statx *stx);
 /* What the kernel has cached of them, without asking. */
 int fn_cached_attr(int fd, struct statx *stx);
+
+/* All there is to a name, the directory's attributes first: their change also ends a stale listing.
+ * What stood there under a stale entry is synchronised, so that the kernel sees that it has no
+ * links left and, once the entry is dropped, tells its watchers. written: its data changed; its
+ * pages go where the attributes do not show that (fn_refresh_data). 1, 0 or -errno as above. */
+int fn_refresh_entry(int outside, int dirfd, const char *name, bool written);
 
 /* Cached pages of a regular file, also where size and times are the same as before. It has to
  * open the file, which the far side can see. fd may be O_PATH. 0 or -errno. */

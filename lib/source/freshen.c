@@ -9,13 +9,12 @@
 
 #include "replay/refresh.h"
 
-/* The directory of a name: what it lists and links has changed. Then the name, and the object. */
-static void fresh_name(int outside, const char *root, struct fn_str path)
+static void fresh_name(int outside, const char *root, struct fn_str path, bool written)
 {
 	char full[PATH_MAX];
 	struct statx stx;
 	char *slash;
-	int dir, fd;
+	int dir;
 
 	if (!path.data || snprintf(full, sizeof(full), "%s/%.*s", root, (int)path.len, path.data) >=
 				  (int)sizeof(full))
@@ -25,24 +24,21 @@ static void fresh_name(int outside, const char *root, struct fn_str path)
 	dir = open(full, O_PATH | O_DIRECTORY | O_CLOEXEC);
 	if (dir < 0)
 		return;
-	fn_refresh_attr(dir, &stx);
-	if (path.len && fn_refresh_name(outside, dir, slash + 1) > 0) {
-		fd = openat(dir, slash + 1, O_PATH | O_NOFOLLOW | O_CLOEXEC);
-		if (fd >= 0) {
-			fn_refresh_attr(fd, &stx);
-			close(fd);
-		}
-	}
+	if (path.len)
+		fn_refresh_entry(outside, dir, slash + 1, written);
+	else
+		fn_refresh_attr(dir, &stx);
 	close(dir);
 }
 
 void fn_freshen(const char *root, const struct fn_event *ev)
 {
+	bool written = ev->mask & (FN_MODIFY | FN_CLOSE_WRITE);
 	int outside = fn_refresh_outside();
 
 	if (outside < 0)
 		return;
-	fresh_name(outside, root, ev->old_path);
-	fresh_name(outside, root, ev->path);
+	fresh_name(outside, root, ev->old_path, false);
+	fresh_name(outside, root, ev->path, written);
 	close(outside);
 }
