@@ -230,16 +230,6 @@ static int hook_path(void *ctx, uint64_t nodeid, char *buf, size_t size)
 	return r;
 }
 
-static int hook_passthrough(void *ctx, uint64_t nodeid, int32_t *backing_id)
-{
-	struct fnmount *m = ctx;
-	struct inode *i = inode_get(&m->inodes, nodeid);
-
-	*backing_id = i ? backing_current(m, i) : 0;
-	inode_put(&m->inodes, i);
-	return *backing_id > 0 ? 0 : -ENOENT;
-}
-
 /* The epoch of all names in the kernel's cache (Linux 6.16); libfuse of Debian 12 has no call. */
 static void expire_names(struct fnmount *m)
 {
@@ -271,10 +261,8 @@ static void hook_lost(void *ctx)
 
 const struct fn_server_hooks *events_hooks(void)
 {
-	static const struct fn_server_hooks hooks = {.find = hook_find,
-						     .path = hook_path,
-						     .passthrough = hook_passthrough,
-						     .lost = hook_lost};
+	static const struct fn_server_hooks hooks = {
+		.find = hook_find, .path = hook_path, .lost = hook_lost};
 
 	return &hooks;
 }

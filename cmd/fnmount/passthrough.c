@@ -2,8 +2,9 @@
 /*
  * FUSE passthrough (Linux 6.9): the kernel reads, writes and maps the backing file itself. All
  * opens of an inode at one time must name the same backing id (fs/fuse/iomode.c), so it belongs
- * to the inode. An id stays a while after the last close: files are opened again soon, and an
- * open that is being replayed must not meet an id that is just going.
+ * to the inode. An id stays a while after the last close: files are opened again soon. An open
+ * that is replayed has none (FOPEN_DIRECT_IO goes with any): the kernel would open the backing file
+ * for it, and who watches that would hear of a close that nobody did.
  */
 #include "fnmount.h"
 
@@ -128,16 +129,6 @@ void backing_put(struct fnmount *m, struct inode *i)
 	if (i->opens && !--i->opens)
 		idle_add(m, i);
 	pthread_mutex_unlock(&m->backing_lock);
-}
-
-int32_t backing_current(struct fnmount *m, struct inode *i)
-{
-	int32_t id;
-
-	pthread_mutex_lock(&m->backing_lock);
-	id = i->backing_id;
-	pthread_mutex_unlock(&m->backing_lock);
-	return id;
 }
 
 void backing_forget(struct fnmount *m, struct inode *i)

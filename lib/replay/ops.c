@@ -15,7 +15,8 @@
 #ifndef FOPEN_NOFLUSH
 #define FOPEN_NOFLUSH (1 << 5)
 #endif
-#define OPEN_PASSTHROUGH (1 << 7) /* FOPEN_PASSTHROUGH, since 7.40 */
+
+#define TRIES 4 /* against others who look at the same name */
 
 static uint64_t *gone_slot(struct fn_replay *r, uint64_t parent, const char *name, uint64_t *key)
 {
@@ -149,14 +150,20 @@ static int replay_create(struct fn_replay *r, const struct fn_item *item, struct
 	return res;
 }
 
-/* Somebody looked for a name after it was gone and before its end was told, and the kernel has
- * cached that it is not there. A link drops that, for it has to be sure; "/" can never be linked.
+/* A link has to be sure of its name: the kernel drops what it has cached. "/" can never be linked.
  */
+static int link_nothing(int dir, const char *name)
+{
+	return linkat(AT_FDCWD, "/", dir, name, 0);
+}
+
+/* Somebody looked for a name after it was gone and before its end was told, and the kernel has
+ * cached that it is not there. */
 static void look_again(struct fn_replay *r, struct fn_shim_op *op, struct fn_place *place, int dir)
 {
 	place->seen = false;
 	begin(r, op);
-	end(r, linkat(AT_FDCWD, "/", dir, place->name, 0));
+	end(r, link_nothing(dir, place->name));
 	place->seen = false;
 }
 
@@ -184,7 +191,7 @@ static int replay_delete(struct fn_replay *r, const struct fn_item *item, struct
 	}
 	nodeid = op->at.entry.nodeid;
 	res = remove_once(r, op, dir);
-	if (res == -ENOENT) {
+	for (int i = 0; i < TRIES && res == -ENOENT; i++) {
 		look_again(r, op, &op->at, dir);
 		res = remove_once(r, op, dir);
 	}
@@ -288,7 +295,7 @@ static int replay_rename(struct fn_replay *r, const struct fn_item *item, struct
 	if (res)
 		return res;
 	res = rename_once(r, op, old_dir, new_dir);
-	if (res == -ENOENT) {
+	for (int i = 0; i < TRIES && res == -ENOENT; i++) {
 		look_again(r, op, &op->old, old_dir);
 		res = rename_once(r, op, old_dir, new_dir);
 	}
@@ -327,14 +334,24 @@ static void refresh(struct fn_replay *r, struct fn_shim_op *op, int dir)
 	op->at.seen = false;
 }
 
-static int replay_attr(struct fn_replay *r, const struct fn_item *item, struct fn_shim_op *op,
-		       int dir)
+static int attr_once(struct fn_replay *r, const struct fn_item *item, struct fn_shim_op *op,
+		     int dir)
 {
 	struct timespec times[2] = {{0, UTIME_NOW}, {0, UTIME_NOW}};
-	int res;
 
 	if (item->mask & (FN_MODIFY | FN_ACCESS))
 		times[item->mask & FN_MODIFY ? 0 : 1].tv_nsec = UTIME_OMIT;
+	begin(r, op);
+	if (!item->name_len)
+		return end(r, utimensat(dir, "", times, AT_EMPTY_PATH));
+	return end(r, utimensat(dir, op->at.name, times, AT_SYMLINK_NOFOLLOW));
+}
+
+static int replay_attr(struct fn_replay *r, const struct fn_item *item, struct fn_shim_op *op,
+		       int dir)
+{
+	int res;
+
 	fill_entry(r, &op->at, item->node);
 	if (!op->at.entry.nodeid && item->name_len && is_gone(r, item->parent, item->name))
 		return -EALREADY;
@@ -343,18 +360,32 @@ static int replay_attr(struct fn_replay *r, const struct fn_item *item, struct f
 	if (item->mask & FN_MODIFY && item->name_len && S_ISREG(op->mode) &&
 	    op->at.entry.flags & FN_NODE_OPENED && !fn_node_made_up(op->at.entry.nodeid))
 		refresh(r, op, dir);
+	res = attr_once(r, item, op, dir);
+	for (int i = 0; i < TRIES && res == -ENOENT && item->name_len; i++) {
+		look_again(r, op, &op->at, dir);
+		res = attr_once(r, item, op, dir);
+	}
+	return res;
+}
+
+static int open_once(struct fn_replay *r, const struct fn_item *item, struct fn_shim_op *op,
+		     int dir)
+{
+	int flags = item->mask & FN_CLOSE_WRITE ? O_WRONLY : O_RDONLY, fd;
+
 	begin(r, op);
-	if (item->name_len)
-		res = utimensat(dir, op->at.name, times, AT_SYMLINK_NOFOLLOW);
-	else
-		res = utimensat(dir, "", times, AT_EMPTY_PATH);
-	return end(r, res);
+	fd = openat(dir, item->name_len ? op->at.name : ".",
+		    flags | O_NONBLOCK | O_NOFOLLOW | O_NOCTTY | O_CLOEXEC |
+			    (S_ISDIR(op->mode) ? O_DIRECTORY : 0));
+	if (fd >= 0)
+		close(fd);
+	return end(r, fd);
 }
 
 static int replay_open(struct fn_replay *r, const struct fn_item *item, struct fn_shim_op *op,
 		       int dir)
 {
-	int flags = item->mask & FN_CLOSE_WRITE ? O_WRONLY : O_RDONLY, fd;
+	int res;
 	bool is_dir = item->mask & FN_ISDIR || !item->name_len;
 
 	fill_entry(r, &op->at, item->node);
@@ -363,17 +394,15 @@ static int replay_open(struct fn_replay *r, const struct fn_item *item, struct f
 	op->mode = is_dir ? S_IFDIR : S_IFREG;
 	if (op->at.entry.nodeid && (op->at.entry.attr.mode & S_IFMT) != op->mode)
 		return -ESTALE;
-	op->open_flags = FOPEN_KEEP_CACHE | (is_dir ? 0 : FOPEN_NOFLUSH);
-	if (r->conf.passthrough && op->at.entry.nodeid &&
-	    !r->conf.passthrough(r->conf.ctx, op->at.entry.nodeid, &op->backing_id))
-		op->open_flags = OPEN_PASSTHROUGH;
-	begin(r, op);
-	fd = openat(dir, item->name_len ? op->at.name : ".",
-		    flags | O_NONBLOCK | O_NOFOLLOW | O_NOCTTY | O_CLOEXEC |
-			    (is_dir ? O_DIRECTORY : 0));
-	if (fd >= 0)
-		close(fd);
-	return end(r, fd);
+	/* Direct: beside it others may open with passthrough or without, and no backing file is
+	 * opened for it, whose watchers would hear of that. */
+	op->open_flags = FOPEN_KEEP_CACHE | (is_dir ? 0 : FOPEN_NOFLUSH | FOPEN_DIRECT_IO);
+	res = open_once(r, item, op, dir);
+	for (int i = 0; i < TRIES && res == -ENOENT && item->name_len; i++) {
+		look_again(r, op, &op->at, dir);
+		res = open_once(r, item, op, dir);
+	}
+	return res;
 }
 
 static int replay(struct fn_replay *r, const struct fn_item *item, struct fn_shim_op *op)
@@ -412,6 +441,21 @@ void fn_replay_warm(struct fn_replay *r)
 	r->touched = 0;
 }
 
+/* It could not be repeated: at least nobody is to be told for long what was before. */
+static void give_up(struct fn_replay *r, uint64_t parent, const char *name)
+{
+	int dir = parent ? fn_replay_dir(r, parent) : -1;
+
+	if (dir >= 0)
+		(void)!link_nothing(dir, name);
+}
+
+static bool changes_names(const struct fn_item *item)
+{
+	return item->kind == FN_OP_CREATE || item->kind == FN_OP_DELETE ||
+	       item->kind == FN_OP_RENAME || item->kind == FN_OP_EXCHANGE;
+}
+
 void fn_replay_item(struct fn_replay *r, const struct fn_item *item)
 {
 	struct fn_shim_op op;
@@ -419,6 +463,10 @@ void fn_replay_item(struct fn_replay *r, const struct fn_item *item)
 
 	init_op(r, &op, item);
 	res = replay(r, item, &op);
+	if (res && res != -EALREADY && changes_names(item)) {
+		give_up(r, item->old_parent, item->old_name);
+		give_up(r, item->parent, item->name);
+	}
 	unpin(r, op.at.pinned);
 	unpin(r, op.old.pinned);
 	if (!res)

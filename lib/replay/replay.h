@@ -55,7 +55,6 @@ struct fn_replay_conf {
 	/* One more item is done. */
 	void (*progress)(void *ctx);
 	int (*path)(void *ctx, uint64_t nodeid, char *buf, size_t size);
-	int (*passthrough)(void *ctx, uint64_t nodeid, int32_t *backing_id);
 };
 
 struct fn_replay_stats {

@@ -154,6 +154,11 @@ static bool is_place(const struct fn_place *place, uint64_t parent, const char *
 	       !memcmp(place->name, name, len);
 }
 
+bool fn_shim_names(const struct fn_shim_op *op, uint64_t parent, const char *name, size_t len)
+{
+	return is_place(&op->old, parent, name, len) || is_place(&op->at, parent, name, len);
+}
+
 static enum fn_verdict on_lookup(struct fn_shim_op *op, struct fn_msg *msg, struct fn_reply *reply,
 				 struct fn_shim_fx *fx)
 {
@@ -281,9 +286,6 @@ static enum fn_verdict on_open(const struct fn_shim_op *op, const struct fn_msg 
 
 	if (op->kind != FN_OP_OPEN || !fn_msg_body(msg, sizeof(struct fuse_open_in)))
 		return FN_PASS;
-	/* The last word is padding before 7.40, the id of the backing file since. */
-	memcpy((char *)&out + sizeof(out) - sizeof(op->backing_id), &op->backing_id,
-	       sizeof(op->backing_id));
 	return fn_reply_body(reply, in->unique, &out, sizeof(out));
 }
 

@@ -64,8 +64,7 @@ struct fn_shim_op {
 	uint64_t made_up;    /* node id for an entry made up; this + 1 is free, too */
 	uint64_t fh;         /* what OPEN is answered with */
 	uint32_t open_flags; /* FOPEN_* */
-	int32_t backing_id;
-	uint32_t uid, gid; /* of entries made up */
+	uint32_t uid, gid;   /* of entries made up */
 
 	uint64_t await_unique, await_node;
 	enum fn_await await;
@@ -104,6 +103,9 @@ enum fn_verdict {
 /* A request of the replay thread while op is under way. */
 enum fn_verdict fn_shim_request(struct fn_shim_op *op, struct fn_msg *msg, struct fn_reply *reply,
 				struct fn_shim_fx *fx);
+/* Is this one of the names of the operation under way? What others are told of it meanwhile the
+ * kernel is not to keep: the operation would be done on that. */
+bool fn_shim_names(const struct fn_shim_op *op, uint64_t parent, const char *name, size_t len);
 /* A reply of the server; fn_shim_awaits() says whether it is ours to see. FN_ANSWER: reply is to
  * be sent instead. */
 static inline bool fn_shim_awaits(const struct fn_shim_op *op, uint64_t unique)

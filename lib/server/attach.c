@@ -58,14 +58,6 @@ static int path_hook(void *ctx, uint64_t nodeid, char *buf, size_t size)
 	return srv->hooks.path ? srv->hooks.path(srv->hooks_ctx, nodeid, buf, size) : -ENOENT;
 }
 
-static int passthrough_hook(void *ctx, uint64_t nodeid, int32_t *backing_id)
-{
-	struct fn_server *srv = ctx;
-
-	return srv->hooks.passthrough ? srv->hooks.passthrough(srv->hooks_ctx, nodeid, backing_id)
-				      : -ENOENT;
-}
-
 static int make_secrets(struct fn_server *srv)
 {
 	uint64_t r[5];
@@ -158,7 +150,6 @@ static int start_replay(struct fn_server *srv, const struct fn_server_opts *opts
 		.resolve = fn_push_resolve,
 		.progress = fn_control_progressed,
 		.path = path_hook,
-		.passthrough = passthrough_hook,
 	};
 
 	return fn_replay_start(&srv->replay, &conf);

@@ -24,9 +24,6 @@ struct fn_server_hooks {
 	/* The path of a held directory relative to the mount, for where handles cannot be opened.
 	 */
 	int (*path)(void *ctx, uint64_t nodeid, char *buf, size_t size);
-	/* The node whose data passes through to the backing file: an OPEN that the shim answers
-	 * must carry the same. 0, or -ENOENT for an ordinary file. */
-	int (*passthrough)(void *ctx, uint64_t nodeid, int32_t *backing_id);
 	/* Events were lost: whatever the kernel has cached of the store may be old. */
 	void (*lost)(void *ctx);
 };

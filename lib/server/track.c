@@ -197,21 +197,29 @@ static void opened_reply(struct fn_server *srv, uint64_t unique, const struct fu
 		struct fuse_entry_out entry;
 		struct fuse_open_out open;
 	} *msg = calloc(1, sizeof(*msg));
-	int32_t backing_id = 0;
 
 	if (!msg)
 		return;
 	msg->out = (struct fuse_out_header){.len = sizeof(*msg), .unique = unique};
 	msg->entry = *e;
 	msg->open.fh = srv->fh;
-	if (srv->hooks.passthrough &&
-	    !srv->hooks.passthrough(srv->hooks_ctx, e->nodeid, &backing_id)) {
-		msg->open.open_flags = 1 << 7; /* FOPEN_PASSTHROUGH, and the last word is its id */
-		memcpy((char *)&msg->open + sizeof(msg->open) - sizeof(backing_id), &backing_id,
-		       sizeof(backing_id));
-	}
+	msg->open.open_flags = FOPEN_KEEP_CACHE | FOPEN_DIRECT_IO; /* as replayed opens have */
 	res->fixed = msg;
 	res->fixed_len = sizeof(*msg);
+}
+
+/* Somebody looks at a name while an operation on it is repeated. */
+static bool in_doubt(struct fn_server *srv, const struct fn_pend *p)
+{
+	bool doubt;
+
+	if (p->replay || p->opcode != FUSE_LOOKUP ||
+	    !atomic_load_explicit(&srv->busy, memory_order_acquire))
+		return false;
+	pthread_mutex_lock(&srv->op_lock);
+	doubt = srv->op && fn_shim_names(srv->op, p->nodeid, p->names, p->len);
+	pthread_mutex_unlock(&srv->op_lock);
+	return doubt;
 }
 
 static void entry_reply(struct fn_server *srv, const struct fn_pend *p, const struct iovec *iov,
@@ -220,7 +228,7 @@ static void entry_reply(struct fn_server *srv, const struct fn_pend *p, const st
 	unsigned flags = p->opcode == FUSE_LOOKUP ? 0 : FN_NODE_ANNOUNCED;
 	struct fuse_entry_out e;
 	uint64_t generation;
-	bool brief = p->brief;
+	bool brief = p->brief || in_doubt(srv, p);
 
 	if (!fn_iov_read(iov, count, sizeof(struct fuse_out_header), &e, sizeof(e)))
 		return;

@@ -205,6 +205,22 @@ fs_at() {
 	[[ "$(err fnmount)" =~ failed\ 0\  ]]
 }
 
+@test "what is repeated on the mount is not heard in the backing directory" {
+	echo 0 >b/f
+	mount_it
+	cat m/f >/dev/null
+	watch below -e modify,close_write b
+	watch above -e close_write m
+	for i in 1 2 3 4 5; do
+		echo $i >b/f
+		wait_for 5 awk -v n=$i '/CLOSE_WRITE/ {c++} END {exit c < n}' "$BATS_TEST_TMPDIR/above.out"
+		[ "$(<m/f)" = $i ]
+	done
+	: >b/end
+	heard above end
+	[ "$(grep -c 'f CLOSE_WRITE' "$BATS_TEST_TMPDIR/below.out")" -eq 5 ]
+}
+
 @test "an ordinary user mounts, changes and hears" {
 	need_root
 	need_command setpriv

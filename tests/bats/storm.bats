@@ -32,9 +32,13 @@ teardown() { cleanup; }
 		echo $i >b/.tmp
 		mv b/.tmp b/r$i
 	done
-	wait_for 20 grep -q MOVED_TOr800 "$BATS_TEST_TMPDIR/watch.out"
+	: >b/end
+	wait_for 20 grep -q CREATEend "$BATS_TEST_TMPDIR/watch.out"
 	touch stop
 	wait "$looker_pid"
+	[ "$(grep -c 'CREATE.tmp' "$BATS_TEST_TMPDIR/watch.out")" -eq 800 ]
+	[ "$(grep -c 'MOVED_FROM.tmp' "$BATS_TEST_TMPDIR/watch.out")" -eq 800 ]
+	[ "$(grep -c 'MOVED_TOr' "$BATS_TEST_TMPDIR/watch.out")" -eq 800 ]
 	for ((i = 1; i <= 800; i++)); do
 		[ "$(<m/r$i)" = $i ]
 	done
