@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/epoll.h>
 #include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
@@ -323,7 +324,7 @@ static int take(struct kernel *k)
 
 int kernel_next(struct kernel *k, struct fn_trace_msg *m, const struct fn_trace_opts *o)
 {
-	struct timespec wait = {0, WAIT_MS * 1000000};
+	struct epoll_event woken;
 	bool last = false;
 	int r;
 
@@ -334,8 +335,8 @@ int kernel_next(struct kernel *k, struct fn_trace_msg *m, const struct fn_trace_
 		/* What came before the end is still taken. */
 		last = o->stop(o->arg) || (k->pid && kill(k->pid, 0) < 0 && errno == ESRCH);
 		o->idle(o->arg);
-		if (!last && nanosleep(&wait, NULL) < 0)
-			continue;
+		if (!last)
+			epoll_wait(ring_buffer__epoll_fd(k->ring), &woken, 1, WAIT_MS);
 	}
 	return r;
 }
