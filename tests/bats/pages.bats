@@ -159,7 +159,7 @@ far_change() {
 
 # traced COMMAND: for a second in which the share is used.
 traced() {
-	start traced on here sh -c "cd /home; exec timeout -s INT 1.5 $1"
+	start traced on here sh -c "cd /home; exec timeout -s INT 1 $1"
 	until gone "$traced_pid"; do
 		on here sh -c 'ls /mnt/share; cat /mnt/share/no-such-file; head -c 1 /mnt/share/a.c' >/dev/null 2>&1 || :
 		read -rt 0.05 <> <(:) || :

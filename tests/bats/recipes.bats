@@ -142,7 +142,7 @@ elsewhere() {
 		qemu-system-x86_64 ... *virtserialport*	guests, with QEMU
 		qemu-system-x86_64 ... *vhost-vsock-pci*	not run: needs vhost_vsock in the host's kernel
 		nerdctl run *	not run: needs Kata; what it runs in the guest: guests
-		mount -t nfs *	not run: no NFS in this kernel; fnmount over it is the line for sshfs
+		mount -t nfs *	guests, with the words that mount.nfs makes of it
 	EOF
 }
 

@@ -11,7 +11,10 @@ load guest
 setup_file() {
 	export GUESTS=$BATS_FILE_TMPDIR/guests TYPED=$BATS_FILE_TMPDIR/typed FN_GUEST_TAG=src
 	export FN_GUEST_PROGRAMS=socat FN_GUEST_MODULES="net/vmw_vsock/vsock
-		net/vmw_vsock/vmw_vsock_virtio_transport_common net/vmw_vsock/vsock_loopback"
+		net/vmw_vsock/vmw_vsock_virtio_transport_common net/vmw_vsock/vsock_loopback
+		net/sunrpc/sunrpc fs/nfs_common/grace fs/nfs_common/nfs_acl fs/lockd/lockd lib/oid_registry
+		net/sunrpc/auth_gss/auth_rpcgss fs/nfsd/nfsd fs/netfs/netfs fs/fscache/fscache
+		net/dns_resolver/dns_resolver fs/nfs/nfs fs/nfs/nfsv4"
 	mkdir -p "$GUESTS"
 	guest_need
 	need_fuse
@@ -123,11 +126,23 @@ dir/b MOVED_TO" ]
 	seen g /mnt/src
 }
 
-# No kernel here is a vsock host. The guest is: both ends are in it, and 1 is its name for itself.
-@test "vsock brings the events" {
-	[ "$FN_GUEST_KIND" = uml ] || skip "vsock_loopback is a module of the UML kernel"
+# No kernel here is a vsock host, and the one below may have no NFS. The guest is and has: both ends
+# are in it.
+@test "vsock brings the events; NFS" {
+	[ "$FN_GUEST_KIND" = uml ] || skip "vsock_loopback, nfs and nfsd are modules of the UML kernel"
 	need_command socat
 	guest_start g /src
+	on() { guest g <<<"$4"; } # the far side
+	over_vsock
+	seen g /mnt/src
+	guest g <<<'kill $(pidof inotifywait); umount /mnt/src /mnt/share; rm -rf /tmp/events'
+	over_nfs
+	seen g /mnt/src
+	guest g <<<'kill $(pidof inotifywait); umount -l /mnt/src /mnt/share; echo 0 >/proc/fs/nfsd/threads'
+}
+
+# 1 is the guest's name for itself.
+over_vsock() {
 	{
 		echo 'cd /modules; insmod vsock.ko; insmod vmw_vsock_virtio_transport_common.ko; insmod vsock_loopback.ko; cd /'
 		echo 'mkdir -p /src/dir; umount /mnt/share; mount --bind /src /mnt/share'
@@ -135,8 +150,32 @@ dir/b MOVED_TO" ]
 		echo 'until grep -q . /proc/$!/fdinfo/5 2>/dev/null; do usleep 20000; done'
 		recipe 'QEMU and virtiofsd' 3 guest | sed 's/vsock:2:/vsock:1:/'
 	} | guest g
-	on() { guest g <<<"$4"; } # the far side is in the guest as well
-	seen g /mnt/src
+}
+
+# What exportfs, mountd and mount.nfs would do is done by hand; ssh leads to the guest itself.
+over_nfs() {
+	guest g <<-'EOF'
+		mkdir -p /var/lib/nfs/v4recovery
+		mount -t tmpfs src /src
+		mkdir /src/dir
+		ip link set lo up
+		for m in sunrpc grace nfs_acl lockd oid_registry auth_rpcgss nfsd netfs fscache dns_resolver nfs nfsv4; do
+			insmod /modules/$m.ko || exit
+		done
+		mount -t nfsd nfsd /proc/fs/nfsd
+		# until when; read-write and root as root, fsid 0
+		echo "nfsd 127.0.0.1 4000000000 here" >/proc/net/rpc/auth.unix.ip/channel
+		echo "here /src 4000000000 9218 65534 65534 0" >/proc/net/rpc/nfsd.export/channel
+		echo 'here 1 \x00000000 4000000000 /src' >/proc/net/rpc/nfsd.fh/channel
+		echo "-3 +4 +4.1 +4.2" >/proc/fs/nfsd/versions
+		echo "tcp 2049" >/proc/fs/nfsd/portlist
+		echo 2 >/proc/fs/nfsd/threads
+		echo Y >/proc/fs/nfsd/v4_end_grace
+		printf '#!/bin/sh\nshift\nexec "$@"\n' >/bin/ssh
+		chmod 755 /bin/ssh
+	EOF
+	local words='-o vers=4.2,addr=127.0.0.1,clientaddr=127.0.0.1,sec=sys 127.0.0.1:/'
+	recipe 'sshfs and NFS' 2 | sed "s#^mount -t nfs server:/src#mount -i -t nfs4 $words#" | guest g
 }
 
 # Kata puts a volume below the directory that virtiofsd exports, and binds it into the container.
