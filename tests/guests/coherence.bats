@@ -8,6 +8,7 @@ load guest
 
 setup_file() {
 	underlay_start g
+	export G=g
 	export ROUNDS=${FN_COHERENCE_ROUNDS:-60}
 	export REMOVED=$((ROUNDS / 4))
 }
@@ -32,7 +33,7 @@ rounds() {
 
 # checked PATTERN: until wakecheck has said so.
 checked() {
-	guest g $((30 + ROUNDS / 5)) <<-EOF
+	guest $G $((30 + ROUNDS / 5)) <<-EOF
 		i=0
 		until grep -q '^$1' /tmp/check || [ \$i -gt $((400 + ROUNDS * 3)) ]; do i=\$((i + 1)); usleep 50000; done
 		cat /tmp/check
@@ -51,7 +52,7 @@ state_seen() {
 }
 
 @test "fnwatch on an underlay" {
-	guest g <<-EOF
+	guest $G <<-EOF
 		mkfifo /tmp/ready
 		(fnwatch --csv --ready-fd 3 /mnt/share 3>/tmp/ready | wakecheck /mnt/share $ROUNDS $REMOVED >/tmp/check 2>&1) &
 		read x </tmp/ready
@@ -61,7 +62,7 @@ state_seen() {
 
 # native DIRECTORY REMOVED: an unmodified watcher there, in the background. Not of what reading does.
 native() {
-	guest g <<-EOF
+	guest $G <<-EOF
 		rm -f /tmp/check /tmp/events
 		mkfifo /tmp/events
 		inotifywait -q -m --csv -o /tmp/events -e create,modify,attrib,close_write,delete,move $1 &
@@ -72,7 +73,7 @@ native() {
 }
 
 native_end() {
-	guest g <<-'EOF'
+	guest $G <<-'EOF'
 		kill $(cat /tmp/watch.pid) || :
 		while [ -d /proc/$(cat /tmp/watch.pid) ]; do usleep 20000; done
 		umount /mnt/src 2>/dev/null || :
@@ -80,23 +81,27 @@ native_end() {
 }
 
 @test "a native watcher on an overlay, events from the share itself" {
-	guest g <<<'fnmount /mnt/share /mnt/src'
+	guest $G <<<'fnmount /mnt/share /mnt/src'
 	native /mnt/src $REMOVED
 	state_seen $REMOVED
 	native_end
 }
 
+# Of a stock virtiofsd on the plain directory: nothing else stands between its changes and events.
 @test "a native watcher on an overlay, events over a serial line" {
-	start watch bash -c 'exec window "$1.in" "$1.out" < <(exec fnwatch --wire -r "$0")' "$SRC" "$GUESTS/g/line"
-	guest g <<<'fnmount --events="window /dev/fn-line" /mnt/share /mnt/src'
+	G=plain
+	guest_start plain "$SRC"
+	start watch bash -c 'exec window "$1.in" "$1.out" < <(exec fnwatch --wire -r "$0")' "$SRC" "$GUESTS/plain/line"
+	guest $G <<<'fnmount --events="window /dev/fn-line" /mnt/share /mnt/src'
 	native /mnt/src $REMOVED
 	state_seen $REMOVED
 	native_end
+	guest_stop plain
 }
 
 # Names cannot be raised by nudges: what has one is told as modified.
 @test "a native watcher on the share itself, nudged" {
-	guest g <<-'EOF'
+	guest $G <<-'EOF'
 		fnsend --follow --via=nudge --degrade=modify -v /mnt/share >/tmp/follow.out 2>/tmp/follow.err &
 		echo $! >/tmp/follow.pid
 		i=0
@@ -109,5 +114,5 @@ native_end() {
 	native /mnt/share 0
 	state_seen 0
 	native_end
-	guest g <<<'kill $(cat /tmp/follow.pid)'
+	guest $G <<<'kill $(cat /tmp/follow.pid)'
 }

@@ -117,7 +117,7 @@ guest() {
 	base64 -w 600 | sed "s/^/$id + /" >"$g/script"
 	echo "$id run" >>"$g/script"
 	cat "$g/script" >"$g/in"
-	wait_for "${2:-20}" guest_ended "$1" "$id" || {
+	wait_for "${2:-${FN_GUEST_SECONDS:-20}}" guest_ended "$1" "$id" || {
 		tail -n 20 "$g/console" >&2
 		return 124
 	}

@@ -115,7 +115,7 @@ wait_event() {
 	for g in a b; do
 		run -0 guest $g 100 <<-'EOF'
 			while [ -d /proc/$(cat /tmp/law.pid) ]; do sleep 0.1; done
-			kill $(cat /tmp/watch.pid /tmp/follow.pid)
+			kill $(cat /tmp/watch.pid /tmp/follow.pid) || { cat /tmp/follow.log /tmp/watch.log; exit 1; }
 			cat /tmp/law
 			grep -c "f[12] CREATE" /tmp/events || :
 		EOF

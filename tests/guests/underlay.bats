@@ -38,7 +38,7 @@ seen() {
 		i=0
 		until grep -q '$2' /tmp/$1.out; do
 			i=\$((i + 1))
-			[ \$i -lt 100 ] || { cat /tmp/$1.out /tmp/$1.err; exit 1; }
+			[ \$i -lt 600 ] || { cat /tmp/$1.out /tmp/$1.err; exit 1; }
 			usleep 100000
 		done
 		kill \$(cat /tmp/$1.pid) 2>/dev/null
