@@ -11,8 +11,8 @@ setup() {
 teardown() { cleanup; }
 
 traces=(bindfs.strace.gz gluster.fusedump libfuse-debug.txt passthrough_ll-cut.strace.gz
-	passthrough_ll-y.strace.gz passthrough_ll.strace.gz tracefs.txt.zst)
-counts=(179 193 166 167 167 245 240)
+	passthrough_ll-y.strace.gz passthrough_ll.strace.gz tracefs.txt.zst sshfs.strace.gz fnmount.strace.gz)
+counts=(179 193 166 167 167 245 240 275 271)
 
 @test "usage errors are told apart from failures" {
 	run -2 fndump --input=nonsense x
@@ -40,6 +40,28 @@ counts=(179 193 166 167 167 245 240)
 		[[ $output != *malformed* ]]
 		run -0 fndump --check "$DATA/${traces[k]}"
 		[ -z "$output" ] || { echo "${traces[k]}: $output"; false; }
+	done
+}
+
+@test "no bit, opcode or value of a real server is without a name" {
+	for t in "${traces[@]}"; do
+		fndump -j "$DATA/$t" >json
+		run -0 jq -r 'select(.malformed or .note or (.op | test("^[0-9]")))' json
+		[ -z "$output" ]
+		run -0 jq -r '.. | objects | to_entries[] | select(.key | endswith("_names")) | .value[]? | select(test("^[0-9]"))' json
+		[ -z "$output" ] || { echo "$t: $output"; false; }
+	done
+}
+
+@test "as many messages as strace has calls that carried one, counted by other means" {
+	for t in sshfs fnmount bindfs passthrough_ll-y; do
+		zcat "$DATA/$t.strace.gz" | awk -v fuse='(<\\\\x2f\\\\x64\\\\x65\\\\x76\\\\x2f\\\\x66\\\\x75\\\\x73\\\\x65[<>]|</dev/fuse>)' '
+			/<unfinished/ { if ($0 ~ " (read|readv|write|writev)\\([0-9]+" fuse) call[$1] = 1; next }
+			/ resumed>/ { carried = call[$1]; delete call[$1] }
+			!/ resumed>/ { carried = $0 ~ " (read|readv|write|writev)\\([0-9]+" fuse }
+			carried && match($0, /= [0-9]+( <[0-9.]+>)?$/) && substr($0, RSTART + 2) + 0 > 0 { n++ }
+			END { print n + 0 }' >strace.count
+		fndump "$DATA/$t.strace.gz" | wc -l | diff strace.count -
 	done
 }
 
@@ -171,8 +193,10 @@ counts=(179 193 166 167 167 245 240)
 
 @test "Wireshark reads what --to-pcapng writes, with the dissector that fndump prints" {
 	need_command tshark
-	fndump --to-pcapng t.pcapng "$DATA/gluster.fusedump"
 	fndump --dissector >fuse.lua
-	tshark -X lua_script:fuse.lua -r t.pcapng -T fields -e fuse_msg.op -e fuse_msg.unique 2>/dev/null >tshark.out
-	fndump -f '%{op}\t%{unique}\n' "$DATA/gluster.fusedump" | diff - tshark.out
+	for t in gluster.fusedump sshfs.strace.gz; do
+		fndump --to-pcapng t.pcapng "$DATA/$t"
+		tshark -X lua_script:fuse.lua -r t.pcapng -T fields -e fuse_msg.op -e fuse_msg.unique 2>/dev/null >tshark.out
+		fndump -f '%{op}\t%{unique}\n' "$DATA/$t" | diff - tshark.out
+	done
 }
