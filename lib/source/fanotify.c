@@ -71,7 +71,8 @@ static int refill(struct fan_source *s)
 
 	if (s->len > READ_SIZE)
 		madvise(s->buf + READ_SIZE, BUFFER_SIZE - READ_SIZE, MADV_DONTNEED);
-	s->pos = s->len = s->learned = 0;
+	s->pos = s->len = s->learned = s->to_done = s->rest_done = 0;
+	s->back_at = 0;
 	rc = fan_read_ahead(s);
 	if (rc > 0) {
 		fn_source_now(&s->base);
@@ -105,6 +106,8 @@ static int records(struct fan_source *s)
 			s->pos = s->len;
 			break;
 		}
+		if (!s->have_rename)
+			rc = fan_moves_next(s, rc, &rec);
 		s->pos += (size_t)rc;
 		if (rec.fd >= 0)
 			close(rec.fd); /* never asked for */
@@ -202,12 +205,16 @@ static const struct fn_source_ops fan_ops = {
 /* Directories come and go by themselves whatever the caller wants to hear of. */
 static uint64_t kernel_mask(const struct fan_source *s)
 {
+	const uint64_t halves = FN_MOVED_FROM | FN_MOVED_TO;
 	uint64_t mask = s->want & (FN_CONTENT_EVENTS | FN_CREATE | FN_DELETE);
+	uint64_t rename = s->have_rename ? FN_RENAME : halves | FN_MOVE_SELF;
 
 	if (s->flags & FN_SOURCE_RECURSIVE)
-		mask |= FN_CREATE | FN_DELETE | FN_RENAME;
-	if (s->want & (FN_RENAME | FN_MOVED_FROM | FN_MOVED_TO))
-		mask |= FN_RENAME;
+		mask |= FN_CREATE | FN_DELETE | rename;
+	if (s->flags & FN_SOURCE_RECURSIVE && !s->have_rename)
+		mask |= FN_DELETE_SELF;
+	if (s->want & (FN_RENAME | halves))
+		mask |= rename;
 	return mask | FAN_ONDIR;
 }
 
@@ -216,7 +223,11 @@ static int open_group(struct fan_source *s)
 	unsigned flags = FAN_CLASS_NOTIF | FAN_CLOEXEC | FAN_NONBLOCK | FAN_REPORT_FID |
 			 FAN_REPORT_DFID_NAME;
 
-	s->fd = fanotify_init(flags | FAN_REPORT_TARGET_FID, O_RDONLY | O_CLOEXEC);
+	if (!(s->flags & FN_SOURCE_OLD_FANOTIFY))
+		s->fd = fanotify_init(flags | FAN_REPORT_TARGET_FID, O_RDONLY | O_CLOEXEC);
+	s->have_rename = s->fd >= 0;
+	if (s->fd < 0)
+		s->fd = fanotify_init(flags, O_RDONLY | O_CLOEXEC);
 	return s->fd < 0 ? -errno : 0;
 }
 

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #define NEAR 16 /* records that one change may be apart from the next of its process */
 #define RENAMES (FN_RENAME | FN_MOVED_FROM | FN_MOVED_TO)
@@ -28,6 +29,8 @@ void fan_learn(struct fan_source *s)
 		s->learned += (size_t)n;
 		if (s->comm) /* before anything else: it may end any moment */
 			fn_comm_cache_get(s->comm, rec.pid, s->base.mono_ns, comm);
+		if (rec.mask & FN_ISDIR && rec.mask & FN_MOVED_FROM)
+			fan_moves_object(s, s->learned, &rec);
 		if (rec.mask & FN_RENAME)
 			fan_told_learn(s, &rec);
 		if (!s->any_whole || !(rec.mask & FN_ISDIR) || !rec.object.present ||
@@ -143,7 +146,8 @@ static uint64_t wanted_bits(const struct fan_source *s, const struct fn_fan_reco
 {
 	uint64_t want = s->want | (s->want & RENAMES ? FN_RENAME : 0);
 
-	return rec->mask & want & ~unwanted(s, rec) & ~(uint64_t)FN_ISDIR;
+	return rec->mask & want & ~unwanted(s, rec) &
+	       ~(uint64_t)(FN_ISDIR | FN_DELETE_SELF | FN_MOVE_SELF);
 }
 
 static void fill_rename(struct fan_source *s, const struct fn_fan_record *rec,
@@ -193,16 +197,22 @@ static bool same_place(const struct fn_fan_fid *a, const struct fn_fan_fid *b)
  * An exchange is two renames in a row of two objects, each the other's way back. Where one of the
  * directories is not watched, they have one side each. Its length; *half: it is one of those.
  */
-static int way_back(const struct fan_source *s, const struct fn_fan_record *rec,
+static int way_back(struct fan_source *s, const struct fn_fan_record *rec,
 		    struct fn_fan_record *back, bool *half)
 {
+	bool two, sure = false;
 	int n;
 
-	if (!rec->object.present || !rec->dir.present || s->pos >= s->len)
+	if (!rec->dir.present || s->pos >= s->len)
 		return 0;
-	n = fn_fan_parse(s->buf + s->pos, s->len - s->pos, back);
-	if (n < 0 || !(back->mask & FN_RENAME) || back->pid != rec->pid || !back->object.present ||
-	    !same_place(&rec->dir, &back->old_dir) || same_handle(&rec->object, &back->object))
+	n = s->have_rename ? fn_fan_parse(s->buf + s->pos, s->len - s->pos, back)
+			   : fan_moves_back(s, back, &sure);
+	if (n < 0 || !(back->mask & FN_RENAME) || back->pid != rec->pid ||
+	    !same_place(&rec->dir, &back->old_dir))
+		return 0;
+	two = rec->object.present && back->object.present &&
+	      !same_handle(&rec->object, &back->object);
+	if (!two && !sure && !((rec->mask ^ back->mask) & FN_ISDIR))
 		return 0;
 	*half = !rec->old_dir.present && !back->dir.present;
 	return *half || same_place(&rec->old_dir, &back->dir) ? n : 0;
@@ -461,12 +471,36 @@ static bool nobody_asks(const struct fan_source *s, const struct fn_fan_record *
 	return !s->wanted(s->wanted_arg, &w->dir, &w->old_dir, n);
 }
 
+/* The record names no directory that came to be, or was moved: what has the name now is it. */
+static void find_object(struct fan_source *s, struct fan_sides *w)
+{
+	char *path = strndup(w->path.data, w->path.len);
+	struct fn_object now;
+	int fd = path ? openat(fan_root_fd(s, w->root), path,
+			       O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC)
+		      : -1;
+
+	free(path);
+	fn_object_clear(&now);
+	if (fd >= 0 && fn_object_handle_at(&now, fd, "", AT_EMPTY_PATH, NULL) == 0) {
+		now.fsid = w->dir.fsid;
+		now.has |= FN_OBJ_FSID;
+		fn_object_copy(&w->object, &now);
+	}
+	if (fd >= 0)
+		close(fd);
+}
+
 int fan_record(struct fan_source *s, const struct fn_fan_record *rec)
 {
 	struct fan_sides w = {.root = -1, .old_root = -1};
 
 	if (rec->mask & FN_Q_OVERFLOW)
 		return overflow(s);
+	if (rec->mask & FN_DELETE_SELF && rec->mask & FN_ISDIR) {
+		fn_fan_object(&w.dir, &rec->dir);
+		fn_pathmap_pin(s->map, &w.dir, false);
+	}
 	if (!wanted_bits(s, rec) && !(rec->mask & FN_ISDIR) && !fan_told_any(s))
 		return 0;
 	fn_fan_object(&w.object, &rec->object);
@@ -474,6 +508,8 @@ int fan_record(struct fan_source *s, const struct fn_fan_record *rec)
 	w.old_name = rec->old_dir.name;
 	w.old_in = place(s, &rec->old_dir, &w.old_dir, &s->old_path, &w.old_path, &w.old_root);
 	w.in = place(s, &rec->dir, &w.dir, &s->path, &w.path, &w.root);
+	if (!w.object.has && w.in && rec->mask & FN_ISDIR && rec->mask & (FN_CREATE | FN_RENAME))
+		find_object(s, &w);
 	fan_sides_keys(&w);
 	if (rec->mask & FN_RENAME)
 		fan_told_turn(s, &w);

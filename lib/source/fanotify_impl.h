@@ -31,7 +31,7 @@ struct fan_source {
 	unsigned flags;
 	uint64_t want; /* what the caller asked for */
 	uint64_t kernel_mask;
-	bool have_rename; /* FAN_RENAME and TARGET_FID: 5.17 */
+	bool have_rename; /* FAN_RENAME and TARGET_FID: 5.17; else see fanotify_moves.c */
 	bool any_whole;
 	bool by_handle; /* open_by_handle_at() is allowed */
 	fn_prune_cb prune;
@@ -53,6 +53,11 @@ struct fan_source {
 	uint8_t *buf;
 	size_t len, pos;
 	size_t learned; /* up to where fan_learn() has looked */
+	size_t to_done,
+		rest_done; /* 1 + where the record is whose MOVED_TO, or all else, is told */
+	size_t back_at;    /* 1 + where the record is that is the way back of the one before it */
+	struct fn_fan_fid back_to, back_object;
+	bool exchanged; /* and it is another object's */
 	bool behind;    /* the queue holds more than the buffer may */
 	struct fn_event ev;
 	struct fn_source_stats stats;
@@ -92,6 +97,15 @@ int fan_tell_exchange(struct fan_source *s, const struct fn_fan_record *rec,
 bool fan_is_at(struct fan_source *s, const struct fn_object *object, int root, struct fn_str path);
 /* Note where directories are that later records of the buffer speak of, and who made them. */
 void fan_learn(struct fan_source *s);
+
+/* fanotify_moves.c: the record at s->pos, n bytes long, becomes one that can be worked off: a
+ * rename or what else it tells. How far to go on, 0 if there is more to it. */
+int fan_moves_next(struct fan_source *s, int n, struct fn_fan_record *rec);
+/* The object of a move, as records at or soon after `at` tell. */
+void fan_moves_object(const struct fan_source *s, size_t at, struct fn_fan_record *rec);
+/* The rename that comes next at s->pos; its end from there, or -1. *two: it is known to be of
+ * another object than the one before it. */
+int fan_moves_back(struct fan_source *s, struct fn_fan_record *back, bool *two);
 
 /* fanotify.c: append what is queued to the buffer, a bounded look ahead. 0: nothing more. */
 int fan_read_ahead(struct fan_source *s);

@@ -22,7 +22,8 @@ enum fn_source_flags {
 		1 << 7, /* control file behind virtiofsd: what changed is looked at anew first */
 	FN_SOURCE_QUIET_MOUNT = 1 << 6, /* fanotify: nothing of what is done through quiet_mounts */
 	FN_SOURCE_ONE_FS = 1 << 8,      /* fanotify: not what is mounted below the roots */
-	FN_SOURCE_DONT_FOLLOW = 1 << 5, /* a root that is a symlink is watched itself */
+	FN_SOURCE_OLD_FANOTIFY = 1 << 9, /* for tests: as if the kernel were older than 5.17 */
+	FN_SOURCE_DONT_FOLLOW = 1 << 5,  /* a root that is a symlink is watched itself */
 };
 
 /* Whether n events in dir (of a rename out of old_dir) concern anybody. What is not known is an
