@@ -1,7 +1,12 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* What libfuse servers print with -d: headers alone, without time. */
+/*
+ * What libfuse servers print with -d: headers alone, without time. The C virtiofsd, a relative, has
+ * "[2026-11-24 13:01:50.835700+0000] [ID: 00000004] " before it, and tells of data that it sends
+ * without saying what they answer.
+ */
 #include <errno.h>
 #include <string.h>
+#include <time.h>
 
 #include "trace/cursor.h"
 #include "trace/reader.h"
@@ -77,18 +82,68 @@ static bool notify(struct fn_cursor c, struct fn_trace_msg *m)
 	return true;
 }
 
+/* A number of so many digits, and what has to stand behind it. */
+static bool part(struct fn_cursor *c, char behind, int *v)
+{
+	uint64_t n;
+
+	if (!fn_cur_u64(c, &n) || n > 9999 || (behind && !fn_cur_eat(c, behind)))
+		return false;
+	*v = (int)n;
+	return true;
+}
+
+static bool date(struct fn_cursor *c, int64_t *ns)
+{
+	struct tm tm = {0};
+	int zone;
+	uint32_t fraction;
+	bool west;
+
+	if (!part(c, '-', &tm.tm_year) || !part(c, '-', &tm.tm_mon) || !part(c, ' ', &tm.tm_mday) ||
+	    !part(c, ':', &tm.tm_hour) || !part(c, ':', &tm.tm_min) || !part(c, '.', &tm.tm_sec))
+		return false;
+	fraction = fn_cur_fraction(c);
+	west = fn_cur_eat(c, '-');
+	if ((!west && !fn_cur_eat(c, '+')) || !part(c, ']', &zone))
+		return false;
+	tm.tm_year -= 1900;
+	tm.tm_mon -= 1;
+	zone = (zone / 100 * 60 + zone % 100) * 60;
+	*ns = ((int64_t)timegm(&tm) + (west ? zone : -zone)) * 1000000000 + fraction;
+	return true;
+}
+
+static void virtiofsd_prefix(struct fn_cursor *c, struct fn_trace_msg *m)
+{
+	struct fn_cursor d = *c;
+	uint64_t id;
+	int64_t ns;
+
+	if (!fn_cur_eat(&d, '[') || !date(&d, &ns) || !fn_cur_eat_str(&d, " [ID: ") ||
+	    !fn_cur_u64(&d, &id) || !fn_cur_eat(&d, ']'))
+		return;
+	m->time = ns;
+	m->tid = id <= INT32_MAX ? (int32_t)id : 0;
+	*c = d;
+	fn_cur_blanks(c);
+}
+
 /* 1: a message, 0: some other line, -1: one that should be a message and is not. */
-static int parse(const char *p, size_t len, struct fn_trace_msg *m)
+static int parse(struct fn_trace *t, const char *p, size_t len, struct fn_trace_msg *m)
 {
 	struct fn_cursor c = {p, p + len};
 	uint64_t unique;
 
 	m->flags = FN_MSG_NO_BODY;
+	virtiofsd_prefix(&c, m);
 	fn_cur_blanks(&c);
 	if (fn_cur_eat_str(&c, "NOTIFY:"))
 		return notify(c, m) ? 1 : -1;
 	if (fn_cur_eat_str(&c, "dev ") || fn_cur_eat_str(&c, "cqe "))
 		fn_cur_blanks(&c);
+	if (fn_cur_eat_str(&c, "virtio_send_data_iov: count="))
+		t->unseen++;
 	if (!fn_cur_eat_str(&c, "unique: "))
 		return 0;
 	if (!fn_cur_u64(&c, &unique) || !fn_cur_eat(&c, ','))

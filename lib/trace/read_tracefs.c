@@ -86,12 +86,13 @@ static bool end(struct fn_cursor c, struct fn_trace_msg *m)
 }
 
 /* 1: a message, 0: some other line, -1: one that should be a message and is not. */
-static int parse(const char *p, size_t len, struct fn_trace_msg *m)
+static int parse(struct fn_trace *t, const char *p, size_t len, struct fn_trace_msg *m)
 {
 	static const char name[] = "fuse_request_";
 	const char *q = memmem(p, len, name, sizeof(name) - 1);
 	struct fn_cursor c = {q ? q + sizeof(name) - 1 : p, p + len};
 
+	(void)t;
 	if (!q || *p == '#')
 		return 0;
 	m->flags = FN_MSG_NO_BODY | FN_MSG_NO_NODEID | FN_MSG_NO_CRED | FN_MSG_MONO;

@@ -42,7 +42,8 @@ int fn_trace_scratch(struct fn_trace *t, size_t n);
 /* For formats of one message a line: parse gives 1: a message, 0: some other line, -1: one that
  * should be a message and is not. */
 int fn_trace_next_line(struct fn_trace *t, struct fn_trace_msg *m,
-		       int (*parse)(const char *p, size_t len, struct fn_trace_msg *m));
+		       int (*parse)(struct fn_trace *t, const char *p, size_t len,
+				    struct fn_trace_msg *m));
 /* An INIT starts a connection, in formats that do not say. */
 void fn_trace_count_conn(struct fn_trace *t, struct fn_trace_msg *m);
 

@@ -69,7 +69,8 @@ void fn_trace_count_conn(struct fn_trace *t, struct fn_trace_msg *m)
 }
 
 int fn_trace_next_line(struct fn_trace *t, struct fn_trace_msg *m,
-		       int (*parse)(const char *p, size_t len, struct fn_trace_msg *m))
+		       int (*parse)(struct fn_trace *t, const char *p, size_t len,
+				    struct fn_trace_msg *m))
 {
 	const char *line;
 	size_t len;
@@ -79,7 +80,7 @@ int fn_trace_next_line(struct fn_trace *t, struct fn_trace_msg *m,
 	while (!r && fn_input_line(&t->in, MAX_LINE, &line, &len, &whole)) {
 		m->offset = t->in.base;
 		m->line = ++t->line;
-		r = whole ? parse(line, len, m) : 0;
+		r = whole ? parse(t, line, len, m) : 0;
 		if (r < 0)
 			r = fn_trace_bad(t, m->offset, "line that cannot be read");
 		fn_input_skip(&t->in, len + (whole && fn_input_have(&t->in) > len));

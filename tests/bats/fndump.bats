@@ -65,6 +65,20 @@ counts=(179 193 166 167 167 245 240 275 271)
 	done
 }
 
+@test "virtiofsd -d, with its time, as many as its log has; data it sends are missing and said to be" {
+	f=$DATA/virtiofsd-debug.txt.gz
+	run -0 --separate-stderr fndump "$f"
+	[ "${#lines[@]}" -eq "$(zgrep -cE 'unique: [0-9]+, (opcode|success|error)' "$f")" ]
+	[[ ${lines[0]} == "13:01:50.835700 > 2 INIT "* ]]
+	[[ $stderr == *"6 messages were spliced"* ]]
+	[ "$(fndump --outstanding "$f" 2>/dev/null | grep -c ' READ ')" -eq 6 ]
+	run -0 --separate-stderr fndump --check "$f"
+	[ -z "$output" ]
+	echo '[2026-11-24 08:01:50.5-0530] [ID: 00000004] unique: 2, opcode: INIT (26), nodeid: 0, insize: 104, pid: 0' >west
+	[ "$(fndump -f '%{tid} %{op}' -t epoch west)" = "4 INIT" ]
+	[ "$(fndump -j west | jq .time)" = 1795527110.5 ]
+}
+
 @test "the text of a trace is what it was" {
 	fndump -t none -P "$DATA/gluster.fusedump" | diff "$DATA/gluster.txt" -
 }
