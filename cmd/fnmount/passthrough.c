@@ -37,8 +37,8 @@ static bool is_fuse(const struct fnmount *m)
 
 uint64_t passthrough_init_flags(const struct fnmount *m)
 {
-	/* fanotify alone tells what passes through in the kernel from what others write: with
-	 * another source the open that raises CLOSE_WRITE is on its far side a CLOSE_WRITE again.
+	/* fanotify alone tells what passes through in the kernel from what others write; to any
+	 * other source, and to whoever injects what the far side of a FUSE mount tells, it is news.
 	 * The kernel refuses passthrough beside its own writeback cache. */
 	bool blind = m->source ? m->elsewhere : is_fuse(m);
 	bool pass = !m->config.no_passthrough && !m->config.writeback && m->as_caller && !blind;
