@@ -166,3 +166,9 @@ elsewhere() {
 	done < <(recipes | tr '\t' '\a')
 	[ "${#used[@]}" -eq "${#patterns[@]}" ]
 }
+
+@test "fnutils(7) has them, too" {
+	while IFS=$'\a' read -r _ _ _ line; do
+		grep -qF -- "${line:0:40}" "$FN_BUILD/man/fnutils.7.in" || { echo "missing: $line" && return 1; }
+	done < <(recipes | tr '\t' '\a')
+}
