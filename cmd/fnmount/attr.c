@@ -13,10 +13,14 @@
 
 #define XATTR_MAX 65536
 
+/* The number of links tells whether it is gone: where others change it, they are asked. */
 static void reply_attr(fuse_req_t req, const struct inode *i, int fd)
 {
+	struct statx sync;
 	struct stat st;
 
+	if (i->store->remote)
+		statx(fd, "", AT_EMPTY_PATH | AT_STATX_FORCE_SYNC, STATX_BASIC_STATS, &sync);
 	if (fstatat(fd, "", &st, AT_EMPTY_PATH)) {
 		reply_errno(req, -errno);
 		return;

@@ -37,7 +37,9 @@ static bool send_all(int to, int acks)
 
 			if (got <= 0)
 				return false;
-			ahead -= (size_t)got * BLOCK;
+			/* Some may be for who used the line before. */
+			got *= BLOCK;
+			ahead -= (size_t)got < ahead ? (size_t)got : ahead;
 		}
 		if (!put(to, buf, (size_t)n))
 			return false;
