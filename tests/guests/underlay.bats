@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # Host underlay: fnmount below a stock virtiofsd; the guest sets remote watches in-band.
 
+export BATS_TEST_TIMEOUT=${BATS_TEST_TIMEOUT:-120}
 load ../bats/helpers
 load guest
 
@@ -34,7 +35,7 @@ watch() {
 
 # seen NAME PATTERN: wait until the watcher's output has it, then print all of it.
 seen() {
-	guest g <<-EOF
+	guest g 90 <<-EOF
 		i=0
 		until grep -q '$2' /tmp/$1.out; do
 			i=\$((i + 1))
@@ -66,10 +67,45 @@ seen() {
 	rm -rf "$SRC/moved" "$SRC/end"
 }
 
+@test "remote watches make no noise on the share, and no program finds the control file there" {
+	guest g <<-'EOF'
+		inotifywait -q -m -r -o /tmp/noise /mnt/share >/tmp/noise.log 2>&1 &
+		echo $! >/tmp/noise.pid
+		until grep '^inotify' /proc/$!/fdinfo/3 2>/dev/null | tail -n +2 | grep -q .; do usleep 20000; done
+	EOF
+	watch quiet -r
+	echo x >"$SRC/heard"
+	run -0 seen quiet '/heard"'
+	run -0 guest g <<-'EOF'
+		kill $(cat /tmp/quiet.pid) 2>/dev/null
+		while [ -d /proc/$(cat /tmp/quiet.pid) ]; do usleep 20000; done
+		: >/mnt/share/mark
+		until grep -q mark /tmp/noise; do usleep 20000; done
+		kill $(cat /tmp/noise.pid)
+		grep -v mark /tmp/noise
+		find /mnt/share | grep fsnotify
+		ls -laR /mnt/share | grep fsnotify
+		cp -r /mnt/share /tmp/copy
+		ls -A /tmp/copy | tr '\n' ' '
+	EOF
+	[ "$output" = 'dir file heard mark ' ] || { echo "$output"; false; }
+	rm "$SRC/heard" "$SRC/mark"
+}
+
+@test "copies and version control of the exported mount leave the control file out" {
+	need_command git
+	cp -a "$EXPORT/" "$BATS_TEST_TMPDIR/copy"
+	diff -r "$SRC" "$BATS_TEST_TMPDIR/copy"
+	[ "$(tar -C "$EXPORT" -c . | tar -t | sort | tr '\n' ' ')" = './ ./dir/ ./file ' ]
+	(cd "$EXPORT" && git init -q . && git add -A && git status --porcelain) >"$BATS_TEST_TMPDIR/status"
+	[ "$(<"$BATS_TEST_TMPDIR/status")" = 'A  file' ]
+	rm -rf "$SRC/.git"
+}
+
 @test "an overflow is told, with how many are lost" {
 	watch over -r
 	guest g <<<'kill -STOP $(cat /tmp/over.pid)'
-	(cd "$SRC/dir" && seq -f n%.0f 1 8000 | xargs touch && ls | xargs rm)
+	(cd "$SRC/dir" && seq -f n%.0f 1 5000 | xargs touch && ls | xargs rm)
 	guest g <<<'kill -CONT $(cat /tmp/over.pid)'
 	run -0 seen over '"overflow"'
 	lost=$(grep -m1 '"overflow"' <<<"$output" | jq .lost)
