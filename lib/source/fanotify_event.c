@@ -50,7 +50,7 @@ static bool place(struct fan_source *s, const struct fn_fan_fid *fid, struct fn_
 	fn_fan_object(dir, fid);
 	if (!fid->present)
 		return false;
-	if (fan_find_dir(s, dir) != FN_PLACE_INSIDE)
+	if (fan_find_dir(s, dir) != FN_PLACE_INSIDE || fan_told_hidden(s, dir))
 		return false;
 	return fn_pathmap_path(s->map, dir, fid->name, buf, path, root) == FN_PLACE_INSIDE;
 }

@@ -150,6 +150,22 @@ static bool walked(const struct fan_source *s, const struct fn_object *dir)
 	return s->told.walked.used && fn_keymap_has(&s->told.walked, id_of(dir));
 }
 
+bool fan_told_hidden(const struct fan_source *s, const struct fn_object *dir)
+{
+	struct fn_object here, up;
+	struct fn_str name;
+
+	if (!s->told.walked.used)
+		return false;
+	fn_object_copy(&here, dir);
+	while (fn_pathmap_lookup(s->map, &here, &up, &name)) {
+		if (walked(s, &up) && fan_told_occupant(s, key_of(&up, name)) != id_of(&here))
+			return true;
+		fn_object_copy(&here, &up);
+	}
+	return false;
+}
+
 /* The receiver knows, or may know, the object at this place. */
 static bool known_at(const struct fan_source *s, uint64_t id, uint64_t key,
 		     const struct fn_object *dir)

@@ -64,6 +64,8 @@ void fan_told_forget(struct fan_source *s); /* all but the tracks */
 /* A rename was read; and is about to be worked off. */
 void fan_told_learn(struct fan_source *s, const struct fn_fan_record *rec);
 void fan_told_turn(struct fan_source *s, const struct fan_sides *w);
+/* The directory, or one above it, was gone from a directory that a walk has reported since. */
+bool fan_told_hidden(const struct fan_source *s, const struct fn_object *dir);
 bool fan_told_secret(const struct fan_source *s, const struct fn_object *object);
 /* A walk reports all that is in dir, and so each object in it. */
 void fan_told_walk(struct fan_source *s, const struct fn_object *dir);
