@@ -10,14 +10,21 @@
 
 #include "server/server_impl.h"
 
+/* Events that concern nobody, mostly of what this mount's own clients do, wake us as any other.
+ * While nothing else comes, they are read together. */
+#define IDLE_ROUNDS 16
+#define GATHER_NS 300000
+
 /* Nodes that a source tells of are another file system's, where the store is FUSE itself. */
 static int push(const struct fn_event *ev, void *arg)
 {
+	struct fn_follow *f = arg;
 	uint8_t has = ev->object.has | ev->parent.has | ev->old_parent.has | ev->target.has;
 	struct fn_event ours;
 
+	f->idle_rounds = 0;
 	if (!(has & FN_OBJ_NODE)) {
-		fn_server_push(arg, ev);
+		fn_server_push(f->srv, ev);
 		return 0;
 	}
 	ours = *ev;
@@ -25,8 +32,19 @@ static int push(const struct fn_event *ev, void *arg)
 	ours.parent.has &= (uint8_t)~FN_OBJ_NODE;
 	ours.old_parent.has &= (uint8_t)~FN_OBJ_NODE;
 	ours.target.has &= (uint8_t)~FN_OBJ_NODE;
-	fn_server_push(arg, &ours);
+	fn_server_push(f->srv, &ours);
 	return 0;
+}
+
+static void gather(struct fn_follow *f)
+{
+	const struct timespec t = {.tv_nsec = GATHER_NS};
+	struct pollfd p = {.fd = f->wake, .events = POLLIN};
+
+	if (f->idle_rounds < IDLE_ROUNDS)
+		f->idle_rounds++;
+	else
+		ppoll(&p, 1, &t, NULL);
 }
 
 static bool wanted(void *arg, const struct fn_object *dir, const struct fn_object *old_dir,
@@ -46,8 +64,9 @@ static void *run(void *arg)
 
 		if (n < 0 && errno != EINTR)
 			break;
-		if (n >= 0 && fn_source_dispatch(f->src, push, f->srv) < 0)
+		if (n >= 0 && fn_source_dispatch(f->src, push, f) < 0)
 			break;
+		gather(f);
 	}
 	return NULL;
 }

@@ -294,6 +294,7 @@ bool fn_io_request(struct fn_server *srv, int fd, struct fn_msg *msg)
 		return false;
 	replay = is_replay(srv, in);
 	if (replay) {
+		fn_readers_replay(&srv->readers);
 		fn_near_replay(&srv->near);
 		if (!replay_request(srv, fd, msg))
 			return false;
@@ -302,9 +303,11 @@ bool fn_io_request(struct fn_server *srv, int fd, struct fn_msg *msg)
 		 * next who looks is to ask. */
 		fx.brief |= srv->paths_only && in->opcode == FUSE_LOOKUP;
 	} else if (fn_node_reserved(in->nodeid)) {
+		fn_readers_client(&srv->readers);
 		fn_near_client(&srv->near);
 		return stranger(fd, msg);
 	} else {
+		fn_readers_client(&srv->readers);
 		fn_near_client(&srv->near);
 		if (!armed_request(srv, fd, msg, false, &fx) || refused(srv, fd, msg))
 			return false;
@@ -346,6 +349,7 @@ static ssize_t next_request(struct fn_server *srv, struct fn_turn *turn, int fd,
 		res = fn_readers_read(turn, fd, buf, size);
 		if (res <= 0)
 			return res;
+		atomic_load_explicit(&srv->replies, memory_order_acquire);
 		msg.len = (size_t)res;
 		res = 0;
 	} while (!take_request(srv, fd, &msg));
@@ -411,6 +415,10 @@ static ssize_t io_writev(struct fn_server *srv, int fd, struct iovec *iov, int c
 		iov = &own;
 		count = 1;
 	}
+	/* What was done for a request is seen by whoever gets one that follows from its answer.
+	 * ThreadSanitizer cannot see this through the kernel: it is said here and where requests
+	 * are read. */
+	atomic_fetch_add_explicit(&srv->replies, 1, memory_order_acq_rel);
 	/* First: once the kernel has its answer, what is done next may overtake. */
 	fn_local_reply(srv, out.unique, out.error);
 	res = writev(fd, iov, count);

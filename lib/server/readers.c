@@ -5,6 +5,9 @@
 #include <sys/epoll.h>
 #include <unistd.h>
 
+#define REPLAYS 8  /* before threads take turns */
+#define CLIENTS 64 /* in a row, before they stop */
+
 static int arm(const struct fn_readers *r, int op)
 {
 	struct epoll_event ev = {.events = EPOLLIN | EPOLLONESHOT};
@@ -36,11 +39,29 @@ static bool take_turns(struct fn_readers *r)
 	uintptr_t first = 0;
 
 	if (atomic_load_explicit(&r->many, memory_order_relaxed))
-		return r->epoll >= 0;
+		return r->epoll >= 0 && atomic_load_explicit(&r->turns, memory_order_relaxed);
 	if (!atomic_compare_exchange_strong(&r->first, &first, (uintptr_t)&me) &&
 	    first != (uintptr_t)&me)
 		atomic_store(&r->many, true);
 	return false;
+}
+
+void fn_readers_replay(struct fn_readers *r)
+{
+	if (atomic_load_explicit(&r->clients, memory_order_relaxed))
+		atomic_store(&r->clients, 0);
+	if (!atomic_load_explicit(&r->turns, memory_order_relaxed) &&
+	    atomic_fetch_add(&r->replays, 1) + 1 >= REPLAYS)
+		atomic_store(&r->turns, true);
+}
+
+void fn_readers_client(struct fn_readers *r)
+{
+	if (!atomic_load_explicit(&r->turns, memory_order_relaxed) ||
+	    atomic_fetch_add(&r->clients, 1) + 1 < CLIENTS)
+		return;
+	atomic_store(&r->replays, 0);
+	atomic_store(&r->turns, false);
 }
 
 ssize_t fn_readers_read(struct fn_turn *t, int fd, void *buf, size_t size)

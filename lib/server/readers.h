@@ -10,6 +10,9 @@
  * itself, for nothing of that waits; before a request goes to the server, which may wait for
  * anything, it arms the descriptor, and the next request wakes another thread. So there is always
  * either a thread in read() or a descriptor that is armed, and no thread is ever waited for.
+ *
+ * This takes two system calls more, so without replay all wait in read(). Both kinds of waiting go
+ * together: a request may then wake one of either kind, and one of them finds nothing.
  */
 #ifndef FN_SERVER_READERS_H
 #define FN_SERVER_READERS_H
@@ -24,6 +27,9 @@ struct fn_readers {
 	int fd, epoll; /* epoll -1: not to be had, all wait in read() */
 	atomic_uintptr_t first;
 	atomic_bool many;
+	atomic_bool turns;   /* they wait for their turn */
+	atomic_uint replays; /* requests of replay until they do, */
+	atomic_uint clients; /* of others since its last one, until they do no more */
 };
 
 /* Of one thread. */
@@ -34,6 +40,9 @@ struct fn_turn {
 
 void fn_readers_init(struct fn_readers *r, int fd);
 void fn_readers_destroy(struct fn_readers *r);
+/* A request was the replay process's, or somebody else's. */
+void fn_readers_replay(struct fn_readers *r);
+void fn_readers_client(struct fn_readers *r);
 /* As read(), and a cancellation point; the caller has the turn, or there are none. */
 ssize_t fn_readers_read(struct fn_turn *t, int fd, void *buf, size_t size);
 /* arg: the fn_turn. Give it up; errno is kept. */

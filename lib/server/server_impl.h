@@ -31,8 +31,9 @@ struct fn_follow {
 	struct fn_server *srv;
 	struct fn_source *src;
 	pthread_t thread;
-	int wake;     /* eventfd */
-	bool expects; /* it has to be told what the server does itself */
+	int wake;             /* eventfd */
+	unsigned idle_rounds; /* in a row that brought nothing */
+	bool expects;         /* it has to be told what the server does itself */
 };
 
 struct fn_reserved {
@@ -59,7 +60,8 @@ struct fn_server {
 	char probe[FN_SECRET_LEN], limbo[FN_SECRET_LEN];
 	uint64_t fh;            /* what OPEN of the replay thread is answered with */
 	atomic_uint replay_tid; /* as requests carry it, 0: not known */
-	atomic_bool busy;       /* an operation is under way */
+	atomic_uint replies;
+	atomic_bool busy; /* an operation is under way */
 	pthread_mutex_t op_lock;
 	struct fn_shim_op *op;
 	atomic_uint_fast64_t awaited; /* the request whose reply the shim wants, 0: none */

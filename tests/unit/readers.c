@@ -66,6 +66,8 @@ static void begin(pthread_t *threads, int n)
 {
 	CHECK(!socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, sockets));
 	fn_readers_init(&readers, sockets[1]);
+	while (!atomic_load(&readers.turns))
+		fn_readers_replay(&readers);
 	sem_init(&handled, 0, 0);
 	sem_init(&held, 0, 0);
 	sem_init(&release, 0, 0);
