@@ -172,6 +172,15 @@ static void give_up(struct fn_join *j, struct held *h)
 	as_half_rename(h->ev);
 }
 
+static void expire(struct fn_join *j, struct held *h, int64_t now)
+{
+	if (!h || h->state != HALF ||
+	    (now < h->due && j->nheld <= j->opts.max_held && j->nhalves <= j->opts.max_halves))
+		return;
+	j->expired++;
+	give_up(j, h);
+}
+
 /* Let go what is ready: everything up to the first half whose time is not up. */
 static int drain(struct fn_join *j, int64_t now, bool idle, fn_event_cb cb, void *arg)
 {
@@ -180,13 +189,11 @@ static int drain(struct fn_join *j, int64_t now, bool idle, fn_event_cb cb, void
 	while (rc == 0 && j->first) {
 		struct held *h = j->first;
 
-		if (h->state == HALF && (now >= h->due || j->nheld > j->opts.max_held ||
-					 j->nhalves > j->opts.max_halves)) {
-			j->expired++;
-			give_up(j, h);
-		}
+		expire(j, h, now);
 		if (h->state == HALF)
 			break;
+		if (h->state == WHOLE)
+			expire(j, h->next, now); /* it waits for this one */
 		try_exchange(j, h);
 		if (waits_for_way_back(j, h, idle) && j->nheld <= j->opts.max_held)
 			break;

@@ -173,6 +173,15 @@ static void exchange_by_state(void)
 	push(FN_MOVED_TO, "b", 5, 3);
 	push(FN_MODIFY, "a", 0, 3);
 	OUT(&out, "rename a -> b", "modify a");
+	push(FN_MOVED_FROM, "a", 6, 4);
+	push(FN_MOVED_TO, "b", 6, 4);
+	push(FN_MOVED_FROM, "b", 7, 4); /* its way is another, and nobody sees where to */
+	fn_join_idle(j, 103, take, &out);
+	OUT_NOTHING(&out);
+	CHECK_INT(fn_join_due(j), 104);
+	fn_join_idle(j, 104, take, &out);
+	OUT(&out, "rename a -> b", "rename,partial b ->");
+	CHECK_INT(fn_join_due(j), -1);
 }
 
 static void set_object(struct fn_event *ev, uint64_t id)

@@ -271,10 +271,10 @@ static void random_rounds(const int *seeds, size_t n,
 static void random_changes(void)
 {
 	/* Each has found a fault. */
-	static const int fanotify[] = {14, 25, 105, 271, 328, 388};
-	static const int inotify[] = {6, 73, 83, 102, 111, 393};
+	static const int fanotify[] = {14, 25, 101, 105, 271, 328, 388};
+	static const int inotify[] = {6, 73, 83, 102, 111, 393, 466};
 
-	random_rounds(kind->open == fn_source_fanotify ? fanotify : inotify, 6, change_and_read);
+	random_rounds(kind->open == fn_source_fanotify ? fanotify : inotify, 7, change_and_read);
 }
 
 static void random_meanwhile(void)
