@@ -1,5 +1,16 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* One event, one system call on the mount. */
+/*
+ * One event, one system call on the mount. The requests that it makes, counted with fndump on
+ * Linux 6.18; those in brackets the shim answers, the others the server:
+ *   CREATE       [LOOKUP] MKNOD
+ *   MODIFY       SETATTR; before it a GETATTR where the file was opened
+ *   CLOSE_WRITE  [OPEN] [RELEASE]
+ *   RENAME       [LOOKUP of the new name] [RENAME]; the first of a server, and each of one whose
+ *                nodes do not outlast their names: [RENAME, ESTALE] LOOKUP [LOOKUP] [RENAME]
+ *   DELETE       UNLINK; where the old name may not be kept: LOOKUP [UNLINK]
+ * With default_permissions the kernel asks for a directory's attributes after each change in it: a
+ * GETATTR more for CREATE, RENAME and DELETE.
+ */
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
