@@ -10,7 +10,8 @@
 #define HOW "HELLO"
 
 static const char *const names[] = {"remote_version",     "remote_mask",        "remote_features",
-				    "remote_max_watches", "remote_max_message", "remote_server"};
+				    "remote_max_watches", "remote_max_message", "remote_server",
+				    "repeat_name",        "repeat_delete"};
 
 static void put_mask(struct fn_facts *f, uint64_t mask)
 {
@@ -32,7 +33,8 @@ static void put_features(struct fn_facts *f, uint32_t flags)
 		const char *name;
 	} features[] = {{FN1_HELLO_NONBLOCK, "nonblock"},
 			{FN1_HELLO_SHORT, "short"},
-			{FN1_HELLO_MAY_INJECT, "may-inject"}};
+			{FN1_HELLO_MAY_INJECT, "may-inject"},
+			{FN1_HELLO_MAY_ARM, "may-arm"}};
 	char text[64] = "";
 
 	for (size_t i = 0; i < sizeof(features) / sizeof(features[0]); i++)
@@ -40,6 +42,19 @@ static void put_features(struct fn_facts *f, uint32_t flags)
 			snprintf(text + strlen(text), sizeof(text) - strlen(text), "%s%s",
 				 *text ? "," : "", features[i].name);
 	fn_fact_text(f, "remote_features", HOW, text);
+}
+
+/* What fnsend --follow repeats here: see --allow there. */
+static void put_repeats(struct fn_facts *f, uint32_t flags)
+{
+	if (flags & FN1_HELLO_MAY_ARM)
+		fn_fact_yes(f, "repeat_name", HOW);
+	else
+		fn_fact_no(f, "repeat_name", HOW, "the server swallows no operations");
+	fn_fact_no(f, "repeat_delete", HOW,
+		   flags & FN1_HELLO_MAY_ARM
+			   ? "an unlink carries no mark; fnsend --allow=delete accepts that"
+			   : "the server swallows no operations");
 }
 
 static void put_limit(struct fn_facts *f, const char *name, uint32_t limit)
@@ -58,6 +73,7 @@ static void put_hello(struct fn_facts *f, const struct fn1_hello *h)
 	fn_fact_u64(f, "remote_version", HOW, h->version);
 	put_mask(f, h->mask);
 	put_features(f, h->flags);
+	put_repeats(f, h->flags);
 	put_limit(f, "remote_max_watches", h->max_watches);
 	put_limit(f, "remote_max_message", h->max_message);
 	snprintf(server, sizeof(server), "%.*s", (int)(h->server.len > 128 ? 128 : h->server.len),

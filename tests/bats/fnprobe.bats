@@ -468,6 +468,7 @@ speaks() { "$1" --version | sed -n 's/.*interface version //p'; }
 	fact remote_watch yes
 	fact remote_version yes 1
 	[[ $(value remote_mask) == *create* && $(value remote_server) == fnutils* ]]
+	[[ $(value remote_features) == *may-arm* && $(state repeat_name) == yes && $(state repeat_delete) == no ]]
 	fact server_name yes fnmount
 }
 

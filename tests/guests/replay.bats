@@ -50,20 +50,34 @@ events() {
 	wait_event a 'a CLOSE_WRITE'
 	chmod 600 "$SRC/a"
 	wait_event a 'a ATTRIB'
-	mv "$SRC/a" "$SRC/dir/b"
+	move_a
 	mkdir "$SRC/d"
 	ln -s target "$SRC/s"
 	run -0 events a '/s CREATE'
 	echo "$output"
-	[ "$(grep -c '^a CREATE 0' <<<"$output")" -eq 1 ]
+	[ "$(grep -c '^a CREATE 0' <<<"$output")" -eq "$moves" ]
 	grep -q '^a MODIFY' <<<"$output"
 	grep -q '^d CREATE,ISDIR 0' <<<"$output"
 	cookie=$(sed -n 's/^a MOVED_FROM //p' <<<"$output")
 	[ -n "$cookie" ]
-	grep -qx "dir/b MOVED_TO $cookie" <<<"$output"
-	[ "$(<"$SRC/dir/b")" = new ] && [ "$(stat -c %a "$SRC/dir/b")" = 600 ] && [ -d "$SRC/d" ]
+	grep -qx "dir/b$moves MOVED_TO $cookie" <<<"$output"
+	[ "$(<"$SRC/dir/b1")" = new ] && [ "$(stat -c %a "$SRC/dir/b1")" = 600 ] && [ -d "$SRC/d" ]
 	[ "$(readlink "$SRC/s")" = target ]
-	rm -rf "$SRC"/{d,s,dir/b}
+	rm -rf "$SRC"/{d,s,dir/b*}
+}
+
+# With cache=auto a name is fresh for a second: a machine that is slower than that gets a rename
+# degraded, and another try.
+move_a() {
+	moves=0
+	while ((++moves)); do
+		mv "$SRC/a" "$SRC/dir/b$moves"
+		wait_event a "dir/b$moves "
+		if guest a <<<"grep -q 'dir/b$moves MOVED_TO' /tmp/events"; then return 0; fi
+		[ "$FN_GUEST_CACHE" = auto ] && [ $moves -lt 8 ]
+		echo again >"$SRC/a"
+		wait_event a 'a CLOSE_WRITE'
+	done
 }
 
 # The watcher has it already (and goes on).
