@@ -139,8 +139,11 @@ guest_stop() {
 	done
 }
 
+# User Mode Linux has helper processes, which are children of whoever is killed.
 guest_kill() {
-	kill -KILL "$1" 2>/dev/null || :
+	local all
+	all=$(pgrep -P "$1" | paste -sd ' ' || :)
+	kill -KILL "$1" $all 2>/dev/null || :
 	wait_for 5 gone "$1"
 }
 
