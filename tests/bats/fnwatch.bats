@@ -331,6 +331,7 @@ told() {
 	need_root
 	watch --format '%{comm} %{events} %{path}' -e create --exclude-writer nobody t
 	mkfifo go
+	exec 7<>go # else a reader can meet the end of the writer before
 	start writer sh -c ': >t/1; read -r x <go; : >t/2; read -r x <go; : >t/3'
 	wait_for 5 grep -q '^sh create t/1' watch.out
 	# it ends while nobody can ask, but it was known a moment ago
@@ -343,6 +344,7 @@ told() {
 	kill -CONT "$watch_pid"
 	wait_for 5 grep -q 't/3' watch.out
 	[ "$(out watch | tail -n 1)" = "sh create t/3" ]
+	exec 7>&-
 	# after exec it has another name at once
 	start writer sh -c ': >t/4; exec dd if=go of=t/5'
 	wait_for 5 grep -q t/4 watch.out

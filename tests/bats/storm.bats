@@ -27,7 +27,8 @@ teardown() { cleanup; }
 	start fnmount fnmount -f b m
 	wait_for 5 mounted "$PWD/m"
 	start looker bash -c 'cd m; until [ -e ../stop ]; do [ -e .tmp ] || :; done'
-	start watch inotifywait -q -m --format %e%f m
+	start watch inotifywait -m --format %e%f m
+	wait_for 10 grep -q established "$BATS_TEST_TMPDIR/watch.err"
 	for ((i = 1; i <= 800; i++)); do
 		echo $i >b/.tmp
 		mv b/.tmp b/r$i

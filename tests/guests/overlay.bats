@@ -80,9 +80,9 @@ what_arrives() {
 	echo "$output"
 	rm "$SRC/end"
 	cookie=$(sed -n 's/^a MOVED_FROM //p' <<<"$output")
-	[ "$cookie" -gt 0 ]
+	[ $((16#$cookie)) -gt 0 ]
 	# Writers' own system calls may have become one event; the order is theirs.
-	[ "$(sed 's/,CLOSE / /; s/ [0-9]*$//; /^end/d' <<<"$output" | uniq)" = "a CREATE
+	[ "$(sed 's/,CLOSE / /; s/ [0-9a-f]*$//; /^end/d' <<<"$output" | uniq)" = "a CREATE
 a MODIFY
 a CLOSE_WRITE
 a ATTRIB
