@@ -35,7 +35,10 @@ watch() {
 
 # heard LINE…: exactly these events have come, up to a mark. The control file's own are not ours.
 heard() {
+	local last=${*: -1}
 	printf '%s\n' "$@" >"$BATS_TEST_TMPDIR/want"
+	# what was sent waits for its turn; the mark does not
+	[ $# -eq 0 ] || wait_for 5 grep -qF -- "${last%% *} $m/${last#* }" "$BATS_TEST_TMPDIR/watch.out"
 	: >"$m/.mark"
 	wait_for 5 grep -q .mark "$BATS_TEST_TMPDIR/watch.out"
 	tr -d '\0' <"$BATS_TEST_TMPDIR/watch.out" |
