@@ -8,8 +8,6 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#include "event/event.h"
-
 /* How the backing file is opened. O_DIRECT asks for buffers aligned as a request's are not: the
  * kernel honours it itself with passthrough, and without, nothing is cached on this side. */
 static int backing_flags(const struct fnmount *m, int flags)

@@ -71,7 +71,7 @@ struct proc_path {
 };
 const char *proc_path(struct proc_path *p, int fd);
 
-/* One name below a directory, and not ".." either. */
+/* name.c: one name below a directory, and not ".." either */
 bool is_name(const char *name);
 
 /* reply.c: answers */
