@@ -7,10 +7,13 @@
  */
 #include "source/fanotify_impl.h"
 
+#include <poll.h>
 #include <string.h>
 
 #define MOVES (FN_MOVED_FROM | FN_MOVED_TO)
 #define NEAR 4 /* records between the move and MOVE_SELF: the overwritten object's ATTRIB */
+
+#define HALF_WAIT_MS 5
 
 static int parse(const struct fan_source *s, size_t at, struct fn_fan_record *rec)
 {
@@ -110,6 +113,15 @@ static void join(struct fan_source *s, int n, struct fn_fan_record *rec)
 	fan_moves_object(s, at, rec);
 }
 
+/* Both halves come of one system call: the other one is queued, or about to be. */
+static void await_half(struct fan_source *s)
+{
+	struct pollfd p = {.fd = s->fd, .events = POLLIN};
+
+	if (poll(&p, 1, HALF_WAIT_MS) > 0)
+		fan_drain(s);
+}
+
 int fan_moves_next(struct fan_source *s, int n, struct fn_fan_record *rec)
 {
 	uint64_t isdir = rec->mask & FN_ISDIR, moves = rec->mask & MOVES;
@@ -134,6 +146,8 @@ int fan_moves_next(struct fan_source *s, int n, struct fn_fan_record *rec)
 		fan_moves_object(s, s->pos + (size_t)n, rec);
 		return moves == MOVES ? 0 : n;
 	}
+	if (s->pos + (size_t)n == s->len)
+		await_half(s);
 	join(s, n, rec);
 	return n;
 }
