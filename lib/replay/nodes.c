@@ -1,38 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-#include "replay/nodes.h"
+#include "replay/nodes_impl.h"
 
-#include <errno.h>
-#include <pthread.h>
-#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-
-struct node {
-	struct node *id_next, *name_next; /* hash chains */
-	struct node *parent;              /* NULL: no name, or the root */
-	uint64_t id;
-	uint64_t generation; /* as the server says */
-	uint64_t nlookup;    /* the kernel's count */
-	uint64_t excess;     /* of these, not known to the server */
-	uint64_t owed;       /* forgotten by the kernel, the server not told yet */
-	size_t children;     /* nodes whose parent this is */
-	unsigned pins;
-	uint32_t bump; /* added to the generation for the kernel */
-	unsigned flags;
-	struct fuse_attr attr;
-	uint32_t name_hash;
-	uint8_t name_len;
-	char *name;
-};
-
-struct fn_nodes {
-	pthread_mutex_t lock;
-	struct node **by_id, **by_name;
-	size_t size, count; /* buckets of each, nodes */
-	atomic_size_t dead;
-	struct node root;
-};
 
 #define FIRST_SIZE 256
 
@@ -91,7 +61,7 @@ void fn_nodes_free(struct fn_nodes *t)
 	free(t);
 }
 
-static struct node *find(const struct fn_nodes *t, uint64_t id)
+struct node *fn_node_find(const struct fn_nodes *t, uint64_t id)
 {
 	struct node *n = t->by_id[id_slot(t, id)];
 
@@ -100,8 +70,8 @@ static struct node *find(const struct fn_nodes *t, uint64_t id)
 	return n;
 }
 
-static struct node *find_child(const struct fn_nodes *t, const struct node *parent,
-			       const char *name, size_t len)
+struct node *fn_node_child(const struct fn_nodes *t, const struct node *parent, const char *name,
+			   size_t len)
 {
 	uint32_t hash = hash_name(parent->id, name, len);
 	struct node *n = t->by_name[hash & (t->size - 1)];
@@ -227,7 +197,7 @@ static void adopt(struct fn_nodes *t, struct node *from, struct node *to)
 static void bind(struct fn_nodes *t, struct node *n, struct node *parent, const char *name,
 		 size_t len)
 {
-	struct node *was = find_child(t, parent, name, len);
+	struct node *was = fn_node_child(t, parent, name, len);
 	char *copy;
 
 	if (was == n || is_above(n, parent))
@@ -256,7 +226,7 @@ static void bind(struct fn_nodes *t, struct node *n, struct node *parent, const 
 static void count_entry(struct fn_nodes *t, uint64_t parent, const char *name, size_t len,
 			struct fuse_entry_out *e, unsigned flags)
 {
-	struct node *n = find(t, e->nodeid), *dir = name ? find(t, parent) : NULL;
+	struct node *n = fn_node_find(t, e->nodeid), *dir = name ? fn_node_find(t, parent) : NULL;
 
 	if (!n)
 		n = add(t, e->nodeid);
@@ -286,7 +256,7 @@ void fn_nodes_entry_undo(struct fn_nodes *t, uint64_t nodeid)
 	struct node *n;
 
 	pthread_mutex_lock(&t->lock);
-	n = find(t, nodeid);
+	n = fn_node_find(t, nodeid);
 	if (n && n != &t->root && n->nlookup) {
 		n->nlookup--;
 		drop_if_unused(t, n);
@@ -299,7 +269,7 @@ void fn_nodes_excess(struct fn_nodes *t, uint64_t nodeid)
 	struct node *n;
 
 	pthread_mutex_lock(&t->lock);
-	n = find(t, nodeid);
+	n = fn_node_find(t, nodeid);
 	if (n && n != &t->root) {
 		n->nlookup++;
 		if (n->owed)
@@ -316,7 +286,7 @@ uint64_t fn_nodes_forget(struct fn_nodes *t, uint64_t nodeid, uint64_t n)
 	uint64_t ours = 0;
 
 	pthread_mutex_lock(&t->lock);
-	node = find(t, nodeid);
+	node = fn_node_find(t, nodeid);
 	if (node && node != &t->root) {
 		/* Ours first: the server must never lose a node that the kernel still holds. */
 		ours = node->excess < n ? node->excess : n;
@@ -337,18 +307,18 @@ void fn_nodes_opened(struct fn_nodes *t, uint64_t nodeid)
 	struct node *n;
 
 	pthread_mutex_lock(&t->lock);
-	n = find(t, nodeid);
+	n = fn_node_find(t, nodeid);
 	if (n)
 		n->flags |= FN_NODE_OPENED;
 	pthread_mutex_unlock(&t->lock);
 }
 
-static struct node *child_of(const struct fn_nodes *t, uint64_t parent, const char *name,
-			     size_t len)
+struct node *fn_node_child_of(const struct fn_nodes *t, uint64_t parent, const char *name,
+			      size_t len)
 {
-	struct node *dir = find(t, parent);
+	struct node *dir = fn_node_find(t, parent);
 
-	return dir ? find_child(t, dir, name, len) : NULL;
+	return dir ? fn_node_child(t, dir, name, len) : NULL;
 }
 
 void fn_nodes_announce(struct fn_nodes *t, uint64_t parent, const char *name, size_t len)
@@ -356,7 +326,7 @@ void fn_nodes_announce(struct fn_nodes *t, uint64_t parent, const char *name, si
 	struct node *n;
 
 	pthread_mutex_lock(&t->lock);
-	n = child_of(t, parent, name, len);
+	n = fn_node_child_of(t, parent, name, len);
 	if (n)
 		n->flags |= FN_NODE_ANNOUNCED;
 	pthread_mutex_unlock(&t->lock);
@@ -367,7 +337,7 @@ void fn_nodes_unbind(struct fn_nodes *t, uint64_t parent, const char *name, size
 	struct node *n;
 
 	pthread_mutex_lock(&t->lock);
-	n = child_of(t, parent, name, len);
+	n = fn_node_child_of(t, parent, name, len);
 	if (n) {
 		unbind(t, n);
 		drop_if_unused(t, n);
@@ -381,8 +351,8 @@ void fn_nodes_move(struct fn_nodes *t, uint64_t parent, const char *name, size_t
 	struct node *n, *dir;
 
 	pthread_mutex_lock(&t->lock);
-	n = child_of(t, parent, name, len);
-	dir = find(t, new_parent);
+	n = fn_node_child_of(t, parent, name, len);
+	dir = fn_node_find(t, new_parent);
 	if (n && dir) {
 		bind(t, n, dir, new_name, new_len);
 		n->flags |= FN_NODE_ANNOUNCED;
@@ -399,10 +369,10 @@ void fn_nodes_swap(struct fn_nodes *t, uint64_t parent, const char *name, size_t
 	struct node *a, *b, *dir_a, *dir_b;
 
 	pthread_mutex_lock(&t->lock);
-	a = child_of(t, parent, name, len);
-	b = child_of(t, new_parent, new_name, new_len);
-	dir_a = find(t, parent);
-	dir_b = find(t, new_parent);
+	a = fn_node_child_of(t, parent, name, len);
+	b = fn_node_child_of(t, new_parent, new_name, new_len);
+	dir_a = fn_node_find(t, parent);
+	dir_b = fn_node_find(t, new_parent);
 	for (int i = 0; i < 2; i++) /* hold them while others leave */
 		if (i ? dir_b : dir_a)
 			(i ? dir_b : dir_a)->children++;
@@ -429,7 +399,7 @@ void fn_nodes_dead(struct fn_nodes *t, uint64_t nodeid)
 	struct node *n;
 
 	pthread_mutex_lock(&t->lock);
-	n = find(t, nodeid);
+	n = fn_node_find(t, nodeid);
 	if (n && n != &t->root) {
 		if (!n->bump)
 			atomic_fetch_add(&t->dead, 1);
@@ -439,78 +409,14 @@ void fn_nodes_dead(struct fn_nodes *t, uint64_t nodeid)
 	pthread_mutex_unlock(&t->lock);
 }
 
-bool fn_nodes_any_dead(const struct fn_nodes *t)
-{
-	return atomic_load_explicit(&t->dead, memory_order_relaxed) != 0;
-}
-
-uint64_t fn_nodes_generation(struct fn_nodes *t, uint64_t nodeid, uint64_t generation)
-{
-	struct node *n;
-
-	if (!fn_nodes_any_dead(t))
-		return generation;
-	pthread_mutex_lock(&t->lock);
-	n = find(t, nodeid);
-	if (n)
-		generation += n->bump;
-	pthread_mutex_unlock(&t->lock);
-	return generation;
-}
-
-bool fn_nodes_held(struct fn_nodes *t, uint64_t nodeid)
-{
-	struct node *n;
-	bool held;
-
-	pthread_mutex_lock(&t->lock);
-	n = find(t, nodeid);
-	held = n && n->nlookup;
-	pthread_mutex_unlock(&t->lock);
-	return held;
-}
-
-bool fn_nodes_seen(struct fn_nodes *t, uint64_t nodeid)
-{
-	struct node *n;
-	bool seen;
-
-	pthread_mutex_lock(&t->lock);
-	n = find(t, nodeid);
-	seen = !n || n == &t->root || n->flags & FN_NODE_SEEN;
-	pthread_mutex_unlock(&t->lock);
-	return seen;
-}
-
-static int copy_entry(const struct node *n, struct fn_entry *entry)
-{
-	if (!n || !n->nlookup)
-		return -ENOENT;
-	entry->nodeid = n->id;
-	entry->generation = n->generation + n->bump;
-	entry->flags = n->flags;
-	entry->attr = n->attr;
-	return 0;
-}
-
-int fn_nodes_get(struct fn_nodes *t, uint64_t nodeid, struct fn_entry *entry)
-{
-	int res;
-
-	pthread_mutex_lock(&t->lock);
-	res = copy_entry(find(t, nodeid), entry);
-	pthread_mutex_unlock(&t->lock);
-	return res;
-}
-
 int fn_nodes_pin(struct fn_nodes *t, uint64_t nodeid, struct fn_entry *entry)
 {
 	struct node *n;
 	int res;
 
 	pthread_mutex_lock(&t->lock);
-	n = find(t, nodeid);
-	res = copy_entry(n, entry);
+	n = fn_node_find(t, nodeid);
+	res = fn_node_entry(n, entry);
 	if (!res)
 		n->pins++;
 	pthread_mutex_unlock(&t->lock);
@@ -523,7 +429,7 @@ uint64_t fn_nodes_unpin(struct fn_nodes *t, uint64_t nodeid)
 	uint64_t owed = 0;
 
 	pthread_mutex_lock(&t->lock);
-	n = find(t, nodeid);
+	n = fn_node_find(t, nodeid);
 	if (n && n->pins && !--n->pins) {
 		owed = n->owed;
 		n->owed = 0;
@@ -531,130 +437,4 @@ uint64_t fn_nodes_unpin(struct fn_nodes *t, uint64_t nodeid)
 	}
 	pthread_mutex_unlock(&t->lock);
 	return owed;
-}
-
-int fn_nodes_child(struct fn_nodes *t, uint64_t parent, const char *name, size_t len,
-		   struct fn_entry *entry)
-{
-	int res;
-
-	pthread_mutex_lock(&t->lock);
-	res = copy_entry(child_of(t, parent, name, len), entry);
-	pthread_mutex_unlock(&t->lock);
-	return res;
-}
-
-bool fn_nodes_bound(struct fn_nodes *t, uint64_t parent, const char *name, size_t len,
-		    uint64_t nodeid)
-{
-	const struct node *n;
-	bool bound;
-
-	pthread_mutex_lock(&t->lock);
-	n = child_of(t, parent, name, len);
-	bound = n && n->id == nodeid;
-	pthread_mutex_unlock(&t->lock);
-	return bound;
-}
-
-int fn_nodes_resolve(struct fn_nodes *t, const char *path, size_t len, uint64_t *nodeid)
-{
-	const struct node *n = &t->root;
-
-	pthread_mutex_lock(&t->lock);
-	while (n && len) {
-		const char *slash = memchr(path, '/', len);
-		size_t part = slash ? (size_t)(slash - path) : len;
-
-		n = find_child(t, n, path, part);
-		path += part + (slash != NULL);
-		len -= part + (slash != NULL);
-	}
-	if (n && n->nlookup)
-		*nodeid = n->id;
-	else
-		n = NULL;
-	pthread_mutex_unlock(&t->lock);
-	return n ? 0 : -ENOENT;
-}
-
-static int path_of(const struct fn_nodes *t, const struct node *n, char *buf, size_t size)
-{
-	size_t len = 0;
-	char *at;
-
-	for (const struct node *i = n; i != &t->root; i = i->parent) {
-		if (!i->parent)
-			return -ENOENT;
-		len += i->name_len + 1u;
-	}
-	if (len > size || !size)
-		return -ENAMETOOLONG;
-	at = buf + (len ? len - 1 : 0);
-	*at = '\0';
-	for (; n != &t->root; n = n->parent) {
-		at -= n->name_len;
-		memcpy(at, n->name, n->name_len);
-		if (n->parent != &t->root)
-			*--at = '/';
-	}
-	return 0;
-}
-
-int fn_nodes_place(struct fn_nodes *t, uint64_t nodeid, char *buf, size_t size)
-{
-	const struct node *n;
-	int res;
-
-	pthread_mutex_lock(&t->lock);
-	n = find(t, nodeid);
-	res = n ? path_of(t, n, buf, size) : -ENOENT;
-	pthread_mutex_unlock(&t->lock);
-	return res;
-}
-
-int fn_nodes_name(struct fn_nodes *t, uint64_t nodeid, uint64_t *parent, char *name, size_t *len)
-{
-	const struct node *n;
-	int res = -ENOENT;
-
-	pthread_mutex_lock(&t->lock);
-	n = find(t, nodeid);
-	if (n && n->parent) {
-		*parent = n->parent->id;
-		*len = n->name_len;
-		memcpy(name, n->name, n->name_len);
-		res = 0;
-	}
-	pthread_mutex_unlock(&t->lock);
-	return res;
-}
-
-size_t fn_nodes_dirs(struct fn_nodes *t, uint64_t *ids, size_t max)
-{
-	size_t n = 0;
-
-	if (max)
-		ids[n++] = FUSE_ROOT_ID;
-	pthread_mutex_lock(&t->lock);
-	for (size_t i = 0; i < t->size; i++)
-		for (const struct node *d = t->by_id[i]; d; d = d->id_next) {
-			if (d == &t->root || !d->nlookup || (d->attr.mode & S_IFMT) != S_IFDIR)
-				continue;
-			if (n < max)
-				ids[n] = d->id;
-			n++;
-		}
-	pthread_mutex_unlock(&t->lock);
-	return n;
-}
-
-size_t fn_nodes_count(struct fn_nodes *t)
-{
-	size_t count;
-
-	pthread_mutex_lock(&t->lock);
-	count = t->count;
-	pthread_mutex_unlock(&t->lock);
-	return count;
 }
