@@ -181,41 +181,27 @@ static void fill_rename(struct fan_source *s, const struct fn_fan_record *rec,
 	ev->flags |= rec->mask & FN_ISDIR ? FN_EV_TARGET_DIR : 0;
 }
 
-static bool same_handle(const struct fn_fan_fid *a, const struct fn_fan_fid *b)
-{
-	return a->present && b->present && a->len == b->len && a->fsid == b->fsid &&
-	       memcmp(a->handle, b->handle, a->len) == 0;
-}
-
-static bool same_place(const struct fn_fan_fid *a, const struct fn_fan_fid *b)
-{
-	return same_handle(a, b) && a->name.len == b->name.len &&
-	       memcmp(a->name.data, b->name.data, a->name.len) == 0;
-}
-
 /*
  * An exchange is two renames in a row of two objects, each the other's way back. Where one of the
  * directories is not watched, they have one side each. Its length; *half: it is one of those.
  */
 static int way_back(struct fan_source *s, const struct fn_fan_record *rec,
-		    struct fn_fan_record *back, bool *half)
+		    const struct fan_sides *w, struct fn_fan_record *back, bool *half)
 {
 	bool two, sure = false;
 	int n;
 
-	if (!rec->dir.present || s->pos >= s->len)
+	if (!rec->dir.present)
 		return 0;
-	n = s->have_rename ? fn_fan_parse(s->buf + s->pos, s->len - s->pos, back)
-			   : fan_moves_back(s, back, &sure);
-	if (n < 0 || !(back->mask & FN_RENAME) || back->pid != rec->pid ||
-	    !same_place(&rec->dir, &back->old_dir))
+	n = s->have_rename ? fan_back(s, rec, w, back) : fan_moves_back(s, rec, w, back, &sure);
+	if (n <= 0 || back->pid != rec->pid || !fan_same_place(&rec->dir, &back->old_dir))
 		return 0;
 	two = rec->object.present && back->object.present &&
-	      !same_handle(&rec->object, &back->object);
+	      !fan_same_handle(&rec->object, &back->object);
 	if (!two && !sure && !((rec->mask ^ back->mask) & FN_ISDIR))
 		return 0;
 	*half = !rec->old_dir.present && !back->dir.present;
-	return *half || same_place(&rec->old_dir, &back->dir) ? n : 0;
+	return *half || fan_same_place(&rec->old_dir, &back->dir) ? n : 0;
 }
 
 bool fan_is_at(struct fan_source *s, const struct fn_object *object, int root, struct fn_str path)
@@ -338,7 +324,7 @@ static bool told_by_name(const struct fan_source *s, size_t at, const struct fn_
 		if (n < 0)
 			return true;
 		at += (size_t)n;
-		if (rec.mask & (FN_CREATE | FN_DELETE) && same_handle(&rec.object, fid))
+		if (rec.mask & (FN_CREATE | FN_DELETE) && fan_same_handle(&rec.object, fid))
 			return true;
 	}
 	return false;
@@ -359,7 +345,7 @@ static bool find_target(const struct fan_source *s, const struct fn_fan_record *
 	    next.dir.name.len)
 		return false;
 	fid = next.mask & FN_ISDIR ? &next.dir : &next.object;
-	if (!fid->present || same_handle(fid, &rec->object) ||
+	if (!fid->present || fan_same_handle(fid, &rec->object) ||
 	    told_by_name(s, s->pos + (size_t)n, fid))
 		return false;
 	fn_fan_object(target, fid);
@@ -429,7 +415,7 @@ static int rename_record(struct fan_source *s, const struct fn_fan_record *rec, 
 {
 	struct fn_fan_record back;
 	bool half;
-	int n = way_back(s, rec, &back, &half);
+	int n = way_back(s, rec, w, &back, &half);
 
 	if (n && (half || (w->in && w->old_in))) {
 		s->pos += (size_t)n;

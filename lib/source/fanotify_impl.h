@@ -103,9 +103,21 @@ void fan_learn(struct fan_source *s);
 int fan_moves_next(struct fan_source *s, int n, struct fn_fan_record *rec);
 /* The object of a move, as records at or soon after `at` tell. */
 void fan_moves_object(const struct fan_source *s, size_t at, struct fn_fan_record *rec);
-/* The rename that comes next at s->pos; its end from there, or -1. *two: it is known to be of
- * another object than the one before it. */
-int fan_moves_back(struct fan_source *s, struct fn_fan_record *back, bool *two);
+/* The rename that comes next after rec; its end from s->pos, or -1. *two: it is known to be of
+ * another object. */
+int fan_moves_back(struct fan_source *s, const struct fn_fan_record *rec, const struct fan_sides *w,
+		   struct fn_fan_record *back, bool *two);
+
+/* fanotify_near.c */
+bool fan_same_handle(const struct fn_fan_fid *a, const struct fn_fan_fid *b);
+bool fan_same_place(const struct fn_fan_fid *a, const struct fn_fan_fid *b);
+/* Draw up to count records of the process to `at`. How many there are. */
+int fan_gather(struct fan_source *s, size_t at, int32_t pid, int count);
+/* More is about to be queued: true when it is here. *until: 0 to begin with. */
+bool fan_await(struct fan_source *s, int64_t *until);
+/* Draw the way back of the rename rec to s->pos. Its length, or 0: there is none. */
+int fan_back(struct fan_source *s, const struct fn_fan_record *rec, const struct fan_sides *w,
+	     struct fn_fan_record *back);
 
 /* fanotify.c: append what is queued to the buffer, a bounded look ahead. 0: nothing more. */
 int fan_read_ahead(struct fan_source *s);

@@ -7,13 +7,12 @@
  */
 #include "source/fanotify_impl.h"
 
-#include <poll.h>
 #include <string.h>
 
 #define MOVES (FN_MOVED_FROM | FN_MOVED_TO)
-#define NEAR 4 /* records between the move and MOVE_SELF: the overwritten object's ATTRIB */
-
-#define HALF_WAIT_MS 5
+#define NEAR 4     /* records between the move and MOVE_SELF: the overwritten object's ATTRIB */
+#define EXCHANGE 8 /* records of an exchange */
+#define OTHERS 256 /* records of other processes in between */
 
 static int parse(const struct fan_source *s, size_t at, struct fn_fan_record *rec)
 {
@@ -30,13 +29,14 @@ static int find_objects(const struct fan_source *s, size_t at, const struct fn_f
 			struct fn_fan_fid object[2])
 {
 	struct fn_fan_record self;
-	int n, found = 0;
+	int n, found = 0, others = 0;
 
 	for (int i = 0; i < NEAR && found < 2; i++) {
 		n = parse(s, at, &self);
-		if (n < 0 || self.pid != rec->pid || (i && self.mask & MOVES))
+		if (n < 0 || (i && self.pid == rec->pid && self.mask & MOVES))
 			break;
 		at += (size_t)n;
+		i -= self.pid != rec->pid && others++ < OTHERS;
 		if (!(self.mask & FN_MOVE_SELF) || !same_maker(&self, rec))
 			continue;
 		object[found] = self.mask & FN_ISDIR ? self.dir : self.object;
@@ -113,13 +113,15 @@ static void join(struct fan_source *s, int n, struct fn_fan_record *rec)
 	fan_moves_object(s, at, rec);
 }
 
-/* Both halves come of one system call: the other one is queued, or about to be. */
-static void await_half(struct fan_source *s)
+/* Both halves come of one system call: the other one is queued, or about to be. What says which
+ * object it was, too. */
+static void await_rest(struct fan_source *s, size_t at, const struct fn_fan_record *rec)
 {
-	struct pollfd p = {.fd = s->fd, .events = POLLIN};
+	int want = s->any_whole || rec->mask & FN_ISDIR ? 2 : 1;
+	int64_t until = 0;
 
-	if (poll(&p, 1, HALF_WAIT_MS) > 0)
-		fan_drain(s);
+	while (fan_gather(s, at, rec->pid, EXCHANGE) < want && fan_await(s, &until))
+		;
 }
 
 int fan_moves_next(struct fan_source *s, int n, struct fn_fan_record *rec)
@@ -138,6 +140,7 @@ int fan_moves_next(struct fan_source *s, int n, struct fn_fan_record *rec)
 		rec->mask = rest | isdir;
 		return moves ? 0 : n;
 	}
+	await_rest(s, s->pos + (size_t)n, rec);
 	if (moves == MOVES && join_both(s, n, rec))
 		return n;
 	rec->mask = FN_RENAME | isdir;
@@ -146,24 +149,17 @@ int fan_moves_next(struct fan_source *s, int n, struct fn_fan_record *rec)
 		fan_moves_object(s, s->pos + (size_t)n, rec);
 		return moves == MOVES ? 0 : n;
 	}
-	if (s->pos + (size_t)n == s->len)
-		await_half(s);
 	join(s, n, rec);
 	return n;
 }
 
-int fan_moves_back(struct fan_source *s, struct fn_fan_record *back, bool *two)
+/* The rename that comes next, after the rest of the one before it. Its end from s->pos, or -1. */
+static int next_rename(struct fan_source *s, struct fn_fan_record *back)
 {
 	size_t at = s->pos;
 	struct fn_fan_record to;
 	int n = parse(s, at, back);
 
-	if (n > 0 && s->back_at == at + 1) {
-		join_back(s, back);
-		*two = s->exchanged;
-		return n;
-	}
-	/* The rest of the first rename. */
 	while (n > 0 && (s->to_done == at + 1 || back->mask & FN_MOVE_SELF)) {
 		at += (size_t)n;
 		n = parse(s, at, back);
@@ -180,4 +176,27 @@ int fan_moves_back(struct fan_source *s, struct fn_fan_record *back, bool *two)
 	back->mask = FN_RENAME | (back->mask & FN_ISDIR);
 	fan_moves_object(s, at, back);
 	return (int)(at - s->pos);
+}
+
+int fan_moves_back(struct fan_source *s, const struct fn_fan_record *rec, const struct fan_sides *w,
+		   struct fn_fan_record *back, bool *two)
+{
+	struct fn_object any;
+	int64_t until = 0;
+	int n = parse(s, s->pos, back);
+
+	if (n > 0 && s->back_at == s->pos + 1) {
+		join_back(s, back);
+		*two = s->exchanged;
+		return n;
+	}
+	fn_object_clear(&any);
+	n = next_rename(s, back);
+	if (n > 0 || !w->old_in || !fan_is_at(s, &any, w->old_root, w->old_path))
+		return n;
+	fan_drain(s);
+	while (fan_gather(s, s->pos, rec->pid, EXCHANGE) < EXCHANGE &&
+	       (n = next_rename(s, back)) < 0 && fan_await(s, &until))
+		;
+	return n;
 }

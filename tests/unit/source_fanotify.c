@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include <grp.h>
 
-#include "source_scenarios.h"
+#include "source_kinds.h"
 
 static const struct kind kinds[] = {
 	{"fanotify", fn_source_fanotify, FN_SOURCE_WHOLE_FS, "/tmp"},
@@ -32,6 +32,7 @@ static void older_kernel(void)
 		root_removed();
 		own_changes();
 		overflow();
+		busy_neighbour();
 	}
 }
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-#include "source_scenarios.h"
+#include "source_kinds.h"
 
 int main(void)
 {

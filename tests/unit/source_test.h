@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* What the tests of the sources share: a tree of their own, a source on it, and the lines that its
- * events make. A test file sets `kinds` and runs the scenarios of source_scenarios.h on each. */
+ * events make. A test file sets `kinds` and runs the scenarios of source_kinds.h on each. */
 #ifndef FN_TESTS_SOURCE_TEST_H
 #define FN_TESTS_SOURCE_TEST_H
 
