@@ -222,11 +222,11 @@ check-fast: all tests-build
 
 check-san:
 	@$(MAKE) --no-print-directory SAN=address,undefined all tests-build
-	@FN_BUILD=$(abspath build-address-undefined) tests/run unit bats
+	@SAN=address,undefined FN_BUILD=$(abspath build-address-undefined) tests/run unit bats
 
 check-tsan:
 	@$(MAKE) --no-print-directory SAN=thread CC=$(CLANG) all tests-build
-	@FN_BUILD=$(abspath build-thread) tests/run unit bats
+	@SAN=thread CC=$(CLANG) FN_BUILD=$(abspath build-thread) tests/run unit bats
 
 # Every kernel, virtiofsd and cache mode: longer than check, which runs one of them.
 check-guests: all tests-build

@@ -14,13 +14,8 @@ example() {
 
 # build NAME: with the library, which a stock example just does not use.
 build() {
-	local san=()
-	case $FN_BUILD in
-	*-thread) san=(-fsanitize=thread) ;;
-	*-address-undefined) san=(-fsanitize=address,undefined) ;;
-	esac
 	cd "$BATS_FILE_TMPDIR" &&
-		${FN_TEST_CC:-cc} -w -g -O1 -D_GNU_SOURCE "${san[@]}" -include stdlib.h -include "$FN_ROOT/lib/fnotify.h" \
+		${CC:-cc} -w -g -O1 -D_GNU_SOURCE ${SAN:+-fsanitize=$SAN} -include stdlib.h -include "$FN_ROOT/lib/fnotify.h" \
 			$(pkg-config --cflags fuse3) -o "$1" "$1.c" "$FN_BUILD/libfnotify.a" \
 			$(pkg-config --libs fuse3 libmnl) -lpthread
 }

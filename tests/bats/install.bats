@@ -12,16 +12,18 @@ setup_file() {
 
 @test "a stranger's program builds with pkg-config and the installed header, in C and C++" {
 	cd "$BATS_TEST_TMPDIR"
+	local cxx=clang++
+	[ -z "${SAN-}" ] || cxx="${CC:-cc} -x c++" # a sanitizer is one compiler's
 	printf '#include <fnotify.h>\nint main(void) { return 0; }\n' >t.c
 	export PKG_CONFIG_PATH=$DEST/usr/lib/pkgconfig PKG_CONFIG_SYSROOT_DIR=$DEST
-	flags=$(pkg-config --cflags --libs fnotify)
+	flags="$(pkg-config --cflags --libs fnotify) ${SAN:+-fsanitize=$SAN}"
 	for std in c99 c11; do
 		# shellcheck disable=SC2086 # a list of flags
-		run -0 cc -std=$std -pedantic -Wall -Wextra -Werror t.c -o t $flags
+		run -0 ${CC:-cc} -std=$std -pedantic -Wall -Wextra -Werror t.c -o t $flags
 	done
 	cp t.c t.cc
 	# shellcheck disable=SC2086 # a list of flags
-	run -0 clang++ -Wall -Wextra -Werror t.cc -o tt $flags
+	run -0 $cxx -Wall -Wextra -Werror t.cc -o tt $flags
 	LD_LIBRARY_PATH=$DEST/usr/lib run -0 ./t
 }
 
