@@ -111,14 +111,17 @@ end() {
 	[[ $(out watch) == *m/d* ]]
 }
 
+# A server keeps 16384 events for a client that is slow; a step makes fewer.
 @test "200,000 events arrive in order and without a gap" {
 	mount -t tmpfs none b
-	mkdir b/d
+	mkdir b/{1..15}
 	serve
 	watch -r -e create,delete,move,close-write,attrib --json m
-	churn b/d 45000
-	: >b/d/last
-	wait_for 50 grep -q '"m/d/last"' watch.out
+	for i in {1..15}; do
+		churn "b/$i" 3000
+		: >"b/$i/last"
+		wait_for 50 grep -q "m/$i/last" watch.out
+	done
 	stop "$watch_pid"
 	[ "$stopped" -eq 0 ]
 	[ "$(wc -l <watch.out)" -ge 200000 ]
@@ -126,7 +129,7 @@ end() {
 	jq -r '[.seq, .events[0], .old_path // .path] | @tsv' watch.out |
 		awk -F '\t' '$1 != NR { exit 1 }
 			$2 == "create" || $2 == "rename" || $2 == "delete" {
-				n = $3; sub(/.*[a-z]/, "", n); if ($3 ~ /last/) next
+				n = $3; sub(/new|f/, "", n); if ($3 ~ /last/) next
 				step[n]++; want = step[n] == 1 ? "create" : step[n] == 2 ? "rename" : "delete"
 				if ($2 != want) exit 1
 			}'
