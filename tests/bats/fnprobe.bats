@@ -105,8 +105,12 @@ start_virtiofsd() {
 	[ -z "$output" ]
 }
 
+# A process with a second thread, such as ThreadSanitizer's, cannot enter a user namespace.
+need_one_thread() { [ "${SAN-}" != thread ] || skip "not under ThreadSanitizer"; }
+
 @test "kernel: an ordinary user is told what could not be seen, and never 'no'" {
 	need_root
+	need_one_thread
 	need_command setpriv
 	cp "$FN_BUILD/fnprobe" "/tmp/fnprobe.$$"
 	local none="mknod /tmp/fuse.$$ c 10 229; chmod 600 /tmp/fuse.$$; mount --bind /tmp/fuse.$$ /dev/fuse"
@@ -125,6 +129,7 @@ start_virtiofsd() {
 
 @test "kernel: an ordinary user with /dev/fuse gets the flags from a user namespace" {
 	need_root
+	need_one_thread
 	need_command setpriv
 	[ "$(cat /proc/sys/user/max_user_namespaces)" -gt 0 ] || missing "needs user namespaces"
 	read -r version flags length readahead < <(rawinit)
