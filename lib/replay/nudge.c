@@ -13,6 +13,7 @@
 #include "replay/echoes.h"
 #include "replay/raise.h"
 #include "replay/refresh.h"
+#include "replay/watched.h"
 #include "source/beneath.h"
 
 /* An object that an event is about, opened. */
@@ -100,14 +101,14 @@ static int open_parent(struct fn_nudge *n, const char *path, const char **name)
 }
 
 /* Look one name up again: 1, 0 or -errno. */
-static int refresh_path(struct fn_nudge *n, const char *path)
+static int refresh_path(struct fn_nudge *n, const char *path, bool *ended)
 {
 	const char *name;
 	int dir = open_parent(n, path, &name), r;
 
 	if (dir < 0)
 		return dir;
-	r = fn_refresh_entry(n->outside, dir, name, false);
+	r = fn_refresh_entry(n->outside, dir, name, false, ended);
 	close(dir);
 	return r;
 }
@@ -138,19 +139,24 @@ static int open_target(struct fn_nudge *n, const char *path, struct target *t)
 
 	if (err != -ENOENT && err != -ESTALE && err != -ENOTDIR)
 		return err;
-	if (!*path || refresh_path(n, path) <= 0)
+	if (!*path || refresh_path(n, path, NULL) <= 0)
 		return -ENOENT;
 	return open_synced(n, path, t);
 }
 
-static int open_by_handle(struct fn_nudge *n, const struct fn_object *o, struct target *t)
+static int open_mount(struct fn_nudge *n)
 {
-	int err;
-
 	if (n->mount < 0)
 		n->mount = openat(n->root, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (n->mount < 0)
-		return -errno;
+	return n->mount < 0 ? -errno : 0;
+}
+
+static int open_by_handle(struct fn_nudge *n, const struct fn_object *o, struct target *t)
+{
+	int err = open_mount(n);
+
+	if (err)
+		return err;
 	t->fd = fn_object_open(o, n->mount, O_PATH | O_NOFOLLOW | O_CLOEXEC);
 	if (t->fd < 0)
 		return t->fd;
@@ -262,15 +268,17 @@ static bool same_parent(struct fn_str a, struct fn_str b)
 static int name_event(struct fn_nudge *n, const struct fn_event *ev, uint64_t bits,
 		      struct fn_nudge_result *res)
 {
-	bool has_old = ev->old_path.len, has_new = ev->path.len;
-	int old = has_old ? refresh_path(n, ev->old_path.data) : 0;
-	int now = has_new ? refresh_path(n, ev->path.data) : 0;
+	bool has_old = ev->old_path.len, has_new = ev->path.len, ended = false;
+	int old = has_old ? refresh_path(n, ev->old_path.data, NULL) : 0;
+	int now = has_new ? refresh_path(n, ev->path.data, &ended) : 0;
 	int err = old < 0 ? old : now < 0 ? now : 0;
 
 	if (!has_old && !has_new)
 		return -EINVAL;
-	if (bits & FN_DELETE_SELF && has_new && now == 0)
-		res->raised |= FN_DELETE_SELF; /* by the refresh, to whoever watched it */
+	/* By the refresh, to whoever watched it. */
+	if (bits & FN_DELETE_SELF && has_new && now == 0 &&
+	    (ended || (!open_mount(n) && !fn_watched_refresh(n->mount))))
+		res->raised |= FN_DELETE_SELF;
 	res->missed |= bits & ~res->raised;
 	/* A directory that is gone takes its names with it: nothing left to refresh. */
 	if (err == -ENOENT || err == -ENOTDIR)

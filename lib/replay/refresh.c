@@ -49,14 +49,16 @@ int fn_cached_attr(int fd, struct statx *stx)
 }
 
 /* The pages go where nothing but the change time tells that they are old; the other side hears of
- * that open. */
-static void refresh_object(int fd, bool written)
+ * that open. True: it has no links left. */
+static bool refresh_object(int fd, bool written)
 {
 	struct statx before, now;
 
-	if (!fn_cached_attr(fd, &before) && !fn_refresh_attr(fd, &now) && written &&
-	    fn_data_may_be_stale(&before, &now))
+	if (fn_cached_attr(fd, &before) || fn_refresh_attr(fd, &now))
+		return false;
+	if (written && fn_data_may_be_stale(&before, &now))
 		fn_refresh_data(fd);
+	return now.stx_nlink == 0;
 }
 
 /* What the kernel has under the name without asking: whatever it asks for is fresh. */
@@ -70,19 +72,23 @@ static int open_cached(int dirfd, const char *name)
 	return fd;
 }
 
-int fn_refresh_entry(int outside, int dirfd, const char *name, bool written)
+int fn_refresh_entry(int outside, int dirfd, const char *name, bool written, bool *ended)
 {
 	struct statx stx;
 	int r = fn_refresh_attr(dirfd, &stx), fd;
+	bool unlinked = false;
 
 	if (r)
 		return r;
 	fd = open_cached(dirfd, name);
 	if (fd >= 0) {
-		refresh_object(fd, written);
+		unlinked = refresh_object(fd, written);
 		close(fd);
 	}
-	return fn_refresh_name(outside, dirfd, name);
+	r = fn_refresh_name(outside, dirfd, name);
+	if (ended)
+		*ended = unlinked && r == 0;
+	return r;
 }
 
 int fn_reopen(int fd, int flags)

@@ -27,8 +27,10 @@ int fn_cached_attr(int fd, struct statx *stx);
 /* All there is to a name, the directory's attributes first: their change also ends a stale listing.
  * What stood there under a stale entry is synchronised, so that the kernel sees that it has no
  * links left and, once the entry is dropped, tells its watchers. written: its data changed; its
- * pages go where the attributes do not show that (fn_refresh_data). 1, 0 or -errno as above. */
-int fn_refresh_entry(int outside, int dirfd, const char *name, bool written);
+ * pages go where the attributes do not show that (fn_refresh_data). ended, if not NULL: that was
+ * so, and they were told; what has no timeout, or whose timeout is over, cannot be looked at like
+ * that. 1, 0 or -errno as above. */
+int fn_refresh_entry(int outside, int dirfd, const char *name, bool written, bool *ended);
 
 /* Cached pages of a regular file, also where size and times are the same as before. It has to
  * open the file, which the far side can see. fd may be O_PATH. 0 or -errno. */

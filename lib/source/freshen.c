@@ -25,7 +25,7 @@ static void fresh_name(int outside, const char *root, struct fn_str path, bool w
 	if (dir < 0)
 		return;
 	if (path.len)
-		fn_refresh_entry(outside, dir, slash + 1, written);
+		fn_refresh_entry(outside, dir, slash + 1, written, NULL);
 	else
 		fn_refresh_attr(dir, &stx);
 	close(dir);
