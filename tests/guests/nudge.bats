@@ -74,8 +74,9 @@ ATTRIB f" ] || { echo "$output"; false; }
 	EOF
 	rm "$GUESTS/share/watched"
 	run -0 guest g <<-'EOF'
-		fnsend delete-self /mnt/share/watched
-		until grep -q DELETE_SELF /tmp/self; do usleep 20000; done
+		fnsend delete-self /mnt/share/watched || exit
+		i=0
+		until grep -q DELETE_SELF /tmp/self || [ $i -gt 200 ]; do i=$((i + 1)); usleep 20000; done
 		kill $(cat /tmp/pid) 2>/dev/null
 		head -n 1 /tmp/self
 	EOF

@@ -27,7 +27,10 @@ follow() {
 		inotifywait -q -m -r /mnt/share -e create,modify,attrib,close_write,delete,moved_from,moved_to \
 			--format '%w%f %e %c' -o /tmp/events >/tmp/watch.log 2>&1 &
 		echo \$! >/tmp/watch.pid
-		until grep -q '^inotify' /proc/\$(cat /tmp/watch.pid)/fdinfo/* 2>/dev/null; do sleep 0.05; done
+		until grep -q '^inotify' /proc/\$(cat /tmp/watch.pid)/fdinfo/* 2>/dev/null; do
+			kill -0 \$(cat /tmp/watch.pid) || { cat /tmp/watch.log; exit 1; }
+			sleep 0.05
+		done
 		sleep 0.3 # fnsend has no watcher of its own to wait for
 	EOF
 }
@@ -116,9 +119,12 @@ wait_event() {
 	rounds=${FN_LAW_ROUNDS:-300}
 	start one fnsend --repeat 100000 --rate 150 create "$EXPORT/f1"
 	start two fnsend --repeat 100000 --rate 150 create "$EXPORT/f2"
+	# inotifywait -r does not like names that go while it looks at them.
 	for g in a b; do
 		follow $g
 		wait_event $g 'f1 \(CREATE\|MODIFY\)'
+	done
+	for g in a b; do
 		guest $g <<-EOF
 			lawloop /mnt/share $g $rounds f1 f2 >/tmp/law 2>&1 &
 			echo \$! >/tmp/law.pid
