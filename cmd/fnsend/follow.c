@@ -10,7 +10,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "fnsend/send.h"
+#include "fnsend/sender.h"
 #include "replay/repeat.h"
 #include "source/source.h"
 
@@ -21,7 +21,17 @@ struct follow {
 	int root;
 	struct beat *beat;
 	int64_t read_ns;
+	bool verbose;
 };
+
+static void tell_why(const struct follow *f, const struct fn_event *ev, const char *why)
+{
+	char text[256];
+
+	if (f->verbose)
+		fn_warn("%s: %s: not repeated: %s", full_path(f->to, ev),
+			event_text(ev->mask, text, sizeof(text)), why);
+}
 
 /* Exactly, where the server swallows the operation. What fails that way goes down the ladder. */
 static bool repeated(struct follow *f, const struct fn_event *ev)
@@ -33,6 +43,8 @@ static bool repeated(struct follow *f, const struct fn_event *ev)
 	beat_begin(f->beat, sender_root(f->to));
 	rc = fn_repeat_event(f->repeat, ev);
 	beat_end(f->beat);
+	if (rc <= 0)
+		tell_why(f, ev, rc ? strerror(-rc) : fn_repeat_why(f->repeat));
 	if (rc <= 0)
 		return false;
 	sender_tally(f->to)->events++;
@@ -131,7 +143,7 @@ static int open_source(struct settings *set, struct beat *beat, struct fn_source
 int send_follow(struct settings *set, struct beat *beat)
 {
 	struct fn_source *src = NULL;
-	struct follow f = {.root = -1, .beat = beat};
+	struct follow f = {.root = -1, .beat = beat, .verbose = set->verbose};
 	int status = open_source(set, beat, &src), err;
 
 	if (status)

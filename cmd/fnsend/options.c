@@ -67,13 +67,16 @@ static const struct fn_option options[] = {
 	 "Where the server of MOUNT swallows operations (fnmount below virtiofsd), *--follow*\n"
 	 "repeats CREATE, MODIFY, ATTRIB and RENAME exactly, and nobody can get a result that he\n"
 	 "would not have got without it. What is gone again by then cannot be repeated, and is\n"
-	 "degraded. Two things cannot be had at that price:\n\n"
+	 "degraded, as is everything about names where this kernel keeps none (cache=none, never).\n"
+	 "Two things cannot be had at that price:\n\n"
 	 "*delete*: an *unlink*(2) carries no mark that tells it from another. A process here that\n"
 	 "makes and unlinks the same name within the same few milliseconds can be refused (EBUSY).\n\n"
-	 "*rename* of a name that this kernel has not fresh in its cache (with cache=auto: longer\n"
-	 "than a second ago): a process here that creates the old name anew in these milliseconds can\n"
-	 "be told that it exists.\n\n"
-	 "Without this option such an event is degraded.",
+	 "*rename* of a name that this kernel has not fresh in its cache. It is fresh for as long as\n"
+	 "virtiofsd says when anybody looks it up, a CREATE, MODIFY or ATTRIB that was repeated\n"
+	 "included: with cache=auto for one second, with cache=always for good. With this option a\n"
+	 "process here that creates the old name anew in these milliseconds can be told that it\n"
+	 "exists.\n\n"
+	 "Without this option such an event is degraded; *--verbose* says of each why.",
 	 FN_COMPLETE_WORDS, "delete|rename|delete,rename"},
 	{OPT_FROM_LOG, 0, "from-log", "FILE",
 	 "send the events of a file with their original spacing", NULL, FN_COMPLETE_FILE, NULL},

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Inside of a sender: what sender.c and means.c share. */
+/* Inside of a sender: what sender.c, means.c and follow.c share. */
 #ifndef FNSEND_SENDER_H
 #define FNSEND_SENDER_H
 

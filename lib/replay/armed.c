@@ -461,22 +461,16 @@ static enum fn_verdict offer(struct fn_armed *t, struct arm *a, struct fn_msg *m
 	}
 }
 
-bool fn_armed_name(struct fn_armed *t, const struct fn_msg *msg)
+bool fn_armed_name(struct fn_armed *t, uint64_t parent, const char *name, size_t len)
 {
-	const struct fuse_in_header *in = fn_msg_header(msg);
 	bool armed = false;
-	const char *name;
-	size_t len;
 
-	if (!in || in->opcode != FUSE_LOOKUP)
-		return false;
-	name = fn_msg_name(msg, 0, 0, &len);
 	pthread_mutex_lock(&t->lock);
 	for (size_t i = 0; i < FN_ARMED_MAX; i++) {
 		const struct arm *a = &t->arms[i];
 
-		armed |= a->set && (is_name(&a->at, in->nodeid, name, len) ||
-				    is_name(&a->old, in->nodeid, name, len));
+		armed |= a->set && (is_name(&a->at, parent, name, len) ||
+				    is_name(&a->old, parent, name, len));
 	}
 	pthread_mutex_unlock(&t->lock);
 	return armed;

@@ -75,8 +75,8 @@ struct fn_armed_fx {
 	bool opened; /* the request was a CREATE, and is to be answered as one */
 };
 /* Whether an entry of this name must not be kept by the kernel, whoever asks and whatever he is
- * answered: the kernel has to go on asking. Of any request. */
-bool fn_armed_name(struct fn_armed *t, const struct fn_msg *msg);
+ * answered: the kernel has to go on asking. */
+bool fn_armed_name(struct fn_armed *t, uint64_t parent, const char *name, size_t len);
 /* A request; *fx is all false before. */
 enum fn_verdict fn_armed_request(struct fn_armed *t, struct fn_msg *msg, int64_t now,
 				 struct fn_reply *reply, struct fn_armed_fx *fx);

@@ -21,12 +21,14 @@
 #define DEADLINE_MS 250
 #define TRIES 5
 #define TRY_AGAIN_NS 1000000 /* doubles */
+#define STALE "its old name is not fresh in this kernel's cache"
 
 struct fn_repeat {
 	int root, outside;
 	struct fn_control_file *f;
 	uint64_t risk;
 	bool creates_known, creates;
+	const char *why; /* of the last that was not repeated */
 	char prefix[PATH_MAX];
 };
 
@@ -65,6 +67,39 @@ void fn_repeat_free(struct fn_repeat *r)
 bool fn_repeat_creates(const struct fn_repeat *r)
 {
 	return !r->creates_known || r->creates;
+}
+
+const char *fn_repeat_why(const struct fn_repeat *r)
+{
+	return r->why;
+}
+
+/* Not by us. */
+static int declined(struct fn_repeat *r, const char *why)
+{
+	r->why = why;
+	return 0;
+}
+
+/* Nothing was raised, and nothing was done: the kernel had to ask, and was told the truth. */
+static int refused(struct fn_repeat *r, int rc)
+{
+	switch (rc) {
+	case 0:
+		return declined(r, r->why ? r->why : "it is gone already");
+	case -ENOENT:
+	case -EIO:
+	case -ENOTDIR:
+	case -EISDIR:
+	case -ESTALE:
+		return declined(r, "it is not so any more");
+	case -EEXIST:
+		return declined(r, "its name is looked up on the server's side all the time");
+	case -EBUSY:
+		return declined(r, "it took too long");
+	default:
+		return rc;
+	}
 }
 
 /* A name in an opened directory, and its path as the server has it. */
@@ -185,12 +220,21 @@ static int make(const struct spot *s, uint32_t mode, uint32_t mark)
 }
 
 /* EEXIST: somebody on the server's side looked the name up in between, and the kernel there knew
- * it again; its own replay does, for one. Nothing was made: once more, a little later. */
+ * it again; its own replay does, for one. Nothing was done: once more, a little later. True after
+ * having waited for that. */
+static bool again(int rc, int *tries)
+{
+	if (rc != -EEXIST || *tries == TRIES)
+		return false;
+	nanosleep(&(struct timespec){.tv_nsec = TRY_AGAIN_NS << (*tries)++}, NULL);
+	return true;
+}
+
 static int create_held(struct fn_repeat *r, const struct spot *s, const struct statx *stx)
 {
-	int rc = -EEXIST;
+	int rc, tries = 0;
 
-	for (int i = 0; i < TRIES && rc == -EEXIST; i++) {
+	do {
 		struct fn1_arm a = {.mask = FN_CREATE, .mode = stx->stx_mode, .mark = new_mark()};
 
 		a.mask |= S_ISDIR(stx->stx_mode) ? FN_ISDIR : 0;
@@ -200,29 +244,36 @@ static int create_held(struct fn_repeat *r, const struct spot *s, const struct s
 		rc = arm(r, &a, s, NULL);
 		if (!rc)
 			rc = disarm(r, make(s, stx->stx_mode, a.mark));
-		if (rc == -EEXIST)
-			nanosleep(&(struct timespec){.tv_nsec = TRY_AGAIN_NS << i}, NULL);
-	}
-	return rc == -EEXIST ? 0 : rc ? rc : 1;
+	} while (again(rc, &tries));
+	return rc ? rc : 1;
+}
+
+/* The new name of a CREATE or RENAME: made fresh, held, and safe to lie about. The descriptor, 0
+ * where it is gone, or -errno. */
+static int hold_new(struct fn_repeat *r, const struct spot *s, struct statx *stx)
+{
+	int rc = fn_refresh_name(r->outside, s->dir, s->name), fd = rc;
+
+	if (rc <= 0)
+		return rc;
+	fd = hold(s, stx);
+	rc = fd >= 0 && !r->creates_known ? probe(r, s) : 0;
+	if (fd < 0 || (!rc && r->creates))
+		return fd;
+	close(fd);
+	return rc ? rc : declined(r, "names are not cached here");
 }
 
 static int create(struct fn_repeat *r, const struct fn_event *ev)
 {
 	struct spot s;
 	struct statx stx;
-	int fd = -1, rc = open_spot(r, ev->path, &s);
+	int fd, rc = open_spot(r, ev->path, &s);
 
-	if (!rc)
-		rc = fn_refresh_name(r->outside, s.dir, s.name);
-	if (rc > 0) {
-		rc = fd = hold(&s, &stx);
-		if (fd >= 0 && !r->creates_known)
-			rc = probe(r, &s);
-		if (rc >= 0)
-			rc = r->creates ? create_held(r, &s, &stx) : 0;
-	}
-	if (fd >= 0)
+	if (!rc && (rc = fd = hold_new(r, &s, &stx)) > 0) {
+		rc = create_held(r, &s, &stx);
 		close(fd);
+	}
 	close_spot(&s);
 	return rc;
 }
@@ -232,41 +283,33 @@ static int end_name(const struct spot *s, bool dir)
 	return unlinkat(s->dir, s->name, dir ? AT_REMOVEDIR : 0) ? -errno : 1;
 }
 
-/* Nothing was raised, and nothing was done: the kernel had to ask, and was told the truth. */
-static int refused(int rc)
-{
-	return rc == -ENOENT || rc == -EIO || rc == -EEXIST || rc == -EBUSY || rc == -ESTALE ||
-			       rc == -ENOTDIR || rc == -EISDIR
-		       ? 0
-		       : rc;
-}
-
 static int end(struct fn_repeat *r, const struct fn_event *ev)
 {
 	struct fn1_arm a = {.mask = ev->mask & (FN_DELETE | FN_ISDIR)};
 	struct spot s;
 	struct statx stx;
-	int fd, rc = r->risk & FN_DELETE ? open_spot(r, ev->path, &s) : -ENOENT;
+	int fd, rc;
 
+	if (!(r->risk & FN_DELETE))
+		return declined(r, "it is not allowed");
+	rc = open_spot(r, ev->path, &s);
 	if (rc)
-		return refused(rc);
+		return rc;
 	fd = hold(&s, &stx);
 	if (fd >= 0) {
 		a.ino = stx.stx_ino;
 		a.mode = stx.stx_mode;
 		a.mask = FN_DELETE | (S_ISDIR(stx.stx_mode) ? FN_ISDIR : 0);
 		close(fd); /* or its watchers would not hear of its end */
-		rc = 1;
 	} else {
 		a.flags = FN1_ARM_RISK;
 		a.mode = ev->mask & FN_ISDIR ? S_IFDIR : ev->mode & S_IFMT ? ev->mode : S_IFREG;
-		rc = 1;
 	}
 	rc = arm(r, &a, &s, NULL);
 	if (!rc)
 		rc = disarm(r, end_name(&s, (a.mask & FN_ISDIR) != 0));
 	close_spot(&s);
-	return refused(rc);
+	return rc;
 }
 
 static int move_names(const struct spot *old, const struct spot *at)
@@ -275,26 +318,36 @@ static int move_names(const struct spot *old, const struct spot *at)
 	return renameat2(old->dir, old->name, at->dir, at->name, RENAME_NOREPLACE) ? -errno : 1;
 }
 
+static int move_held(struct fn_repeat *r, const struct spot *old, const struct spot *at,
+		     struct fn1_arm a)
+{
+	int rc, tries = 0;
+
+	do {
+		rc = arm(r, &a, at, old);
+		if (!rc)
+			rc = disarm(r, move_names(old, at));
+	} while (again(rc, &tries));
+	if (rc == -ENOENT && !(a.flags & FN1_ARM_RISK))
+		return declined(r, STALE);
+	return rc;
+}
+
 static int move(struct fn_repeat *r, const struct spot *old, const struct spot *at)
 {
 	struct fn1_arm a = {.mask = FN_RENAME};
 	struct statx stx;
-	int held_old = hold(old, &stx), held = -1, rc;
+	int held_old = hold(old, &stx), held, rc;
 
 	if (held_old < 0 && !(r->risk & FN_RENAME))
-		return held_old;
+		return declined(r, STALE);
 	a.flags = held_old < 0 ? FN1_ARM_RISK : 0;
-	rc = fn_refresh_name(r->outside, at->dir, at->name);
-	if (rc > 0) {
-		rc = held = hold(at, &stx);
+	rc = held = hold_new(r, at, &stx);
+	if (held > 0) {
 		a.mode = stx.stx_mode;
-		if (held >= 0)
-			rc = arm(r, &a, at, old);
-		if (!rc)
-			rc = disarm(r, move_names(old, at));
-	}
-	if (held >= 0)
+		rc = move_held(r, old, at, a);
 		close(held);
+	}
 	if (held_old >= 0)
 		close(held_old);
 	return rc;
@@ -305,20 +358,21 @@ static int rename_(struct fn_repeat *r, const struct fn_event *ev)
 	struct spot old, at;
 	int rc;
 
-	if (ev->flags & (FN_EV_PARTIAL | FN_EV_EXCHANGE) || !r->creates)
-		return 0;
+	if (ev->flags & (FN_EV_PARTIAL | FN_EV_EXCHANGE))
+		return declined(r, "half of a rename, or an exchange");
 	rc = open_spot(r, ev->old_path, &old);
 	if (rc)
-		return refused(rc);
+		return rc;
 	rc = open_spot(r, ev->path, &at);
 	if (!rc)
 		rc = move(r, &old, &at);
 	close_spot(&at);
 	close_spot(&old);
-	return refused(rc);
+	return rc;
 }
 
-/* What a nudge does, but the server leaves its change time alone. */
+/* What a nudge does, but the server leaves its change time alone. The name is looked up anew, with
+ * which its attributes come, so that a rename that follows finds it fresh. */
 static int attribute(struct fn_repeat *r, const struct fn_event *ev, uint64_t bit)
 {
 	struct fn_raised raised = {0};
@@ -328,35 +382,43 @@ static int attribute(struct fn_repeat *r, const struct fn_event *ev, uint64_t bi
 	int fd = -1, rc = open_spot(r, ev->path, &s);
 
 	if (!rc)
+		rc = fn_refresh_name(r->outside, s.dir, s.name);
+	if (rc > 0)
 		rc = fd = hold(&s, &stx);
-	if (fd >= 0)
-		rc = fn_refresh_attr(fd, &stx);
-	if (!rc) {
+	if (fd >= 0) {
 		a.stamp = stx.stx_mtime.tv_sec * 1000000000LL + stx.stx_mtime.tv_nsec;
 		a.mark = stx.stx_mode & 0777;
 		rc = arm(r, &a, &s, NULL);
 	}
-	if (!rc)
+	if (fd >= 0 && !rc)
 		rc = disarm(r, fn_raise(fd, &stx, bit, &raised));
 	if (fd >= 0)
 		close(fd);
 	close_spot(&s);
-	return rc ? refused(rc) : raised.bits != 0;
+	return rc ? rc : raised.bits != 0;
 }
 
 int fn_repeat_event(struct fn_repeat *r, const struct fn_event *ev)
 {
+	int rc;
+
+	r->why = NULL;
 	switch (ev->mask & ~(uint64_t)FN_ISDIR) {
 	case FN_CREATE:
-		return refused(create(r, ev));
+		rc = create(r, ev);
+		break;
 	case FN_DELETE:
-		return end(r, ev);
+		rc = end(r, ev);
+		break;
 	case FN_RENAME:
-		return rename_(r, ev);
+		rc = rename_(r, ev);
+		break;
 	case FN_MODIFY:
 	case FN_ATTRIB:
-		return attribute(r, ev, ev->mask & (FN_MODIFY | FN_ATTRIB));
+		rc = attribute(r, ev, ev->mask & (FN_MODIFY | FN_ATTRIB));
+		break;
 	default:
-		return 0;
+		return declined(r, "no such operation can be swallowed");
 	}
+	return rc > 0 ? rc : refused(r, rc);
 }

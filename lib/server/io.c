@@ -236,19 +236,14 @@ static bool stranger(int fd, const struct fn_msg *msg)
 	return false;
 }
 
-/* Operations that a client of the control file announced. True: the server gets the request. Those
- * of the replay thread are others; but what it makes the kernel keep matters. */
-static bool armed_request(struct fn_server *srv, int fd, struct fn_msg *msg, bool replay,
-			  struct fn_armed_fx *fx)
+/* Operations that a client of the control file announced. True: the server gets the request. */
+static bool armed_request(struct fn_server *srv, int fd, struct fn_msg *msg, struct fn_armed_fx *fx)
 {
 	struct fn_armed *armed = atomic_load_explicit(&srv->armed, memory_order_acquire);
 	struct fn_reply reply;
 	struct timespec ts;
 
 	if (!armed || !fn_armed_any(armed))
-		return true;
-	fx->brief = fn_armed_name(armed, msg);
-	if (replay)
 		return true;
 	clock_gettime(CLOCK_MONOTONIC, &ts);
 	if (fn_armed_request(armed, msg, (int64_t)ts.tv_sec * 1000000000 + ts.tv_nsec, &reply,
@@ -298,10 +293,9 @@ bool fn_io_request(struct fn_server *srv, int fd, struct fn_msg *msg)
 		fn_near_replay(&srv->near);
 		if (!replay_request(srv, fd, msg))
 			return false;
-		armed_request(srv, fd, msg, true, &fx);
 		/* Without handles a name may stand for another object than the event told of: the
 		 * next who looks is to ask. */
-		fx.brief |= srv->paths_only && in->opcode == FUSE_LOOKUP;
+		fx.brief = srv->paths_only && in->opcode == FUSE_LOOKUP;
 	} else if (fn_node_reserved(in->nodeid)) {
 		fn_readers_client(&srv->readers);
 		fn_near_client(&srv->near);
@@ -309,7 +303,7 @@ bool fn_io_request(struct fn_server *srv, int fd, struct fn_msg *msg)
 	} else {
 		fn_readers_client(&srv->readers);
 		fn_near_client(&srv->near);
-		if (!armed_request(srv, fd, msg, false, &fx) || refused(srv, fd, msg))
+		if (!armed_request(srv, fd, msg, &fx) || refused(srv, fd, msg))
 			return false;
 		fn_local_request(srv, msg);
 	}

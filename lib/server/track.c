@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "replay/armed.h"
 #include "server/server_impl.h"
 
 #ifndef RENAME_EXCHANGE
@@ -208,6 +209,15 @@ static void opened_reply(struct fn_server *srv, uint64_t unique, const struct fu
 	res->fixed_len = sizeof(*msg);
 }
 
+/* What a client of the control file announced to do with the name has not come yet: our kernel
+ * must not know the name again from anybody, the replay thread among them. */
+static bool announced(struct fn_server *srv, uint64_t parent, const char *name, size_t len)
+{
+	struct fn_armed *armed = atomic_load_explicit(&srv->armed, memory_order_acquire);
+
+	return armed && fn_armed_any(armed) && fn_armed_name(armed, parent, name, len);
+}
+
 /* Somebody looks at a name while an operation on it is repeated. */
 static bool in_doubt(struct fn_server *srv, const struct fn_pend *p)
 {
@@ -228,7 +238,7 @@ static void entry_reply(struct fn_server *srv, const struct fn_pend *p, const st
 	unsigned flags = p->opcode == FUSE_LOOKUP ? 0 : FN_NODE_ANNOUNCED;
 	struct fuse_entry_out e;
 	uint64_t generation;
-	bool brief = p->brief || in_doubt(srv, p);
+	bool brief = p->brief || in_doubt(srv, p) || announced(srv, p->nodeid, p->names, p->len);
 
 	if (!fn_iov_read(iov, count, sizeof(struct fuse_out_header), &e, sizeof(e)))
 		return;
@@ -278,6 +288,8 @@ static void walk_direntplus(struct fn_server *srv, uint64_t parent, char *buf, s
 		if (!is_dot(name, d.dirent.namelen))
 			fn_nodes_entry(srv->nodes, parent, name, d.dirent.namelen, &d.entry_out,
 				       FN_NODE_SEEN);
+		if (announced(srv, parent, name, d.dirent.namelen))
+			d.entry_out.entry_valid = d.entry_out.entry_valid_nsec = 0;
 		if (write)
 			memcpy(buf, &d.entry_out, sizeof(d.entry_out));
 		if (size >= len)
@@ -291,8 +303,9 @@ static void direntplus_reply(struct fn_server *srv, const struct fn_pend *p,
 			     const struct iovec *iov, int count, struct fn_tracked *res)
 {
 	const size_t head = sizeof(struct fuse_out_header);
+	struct fn_armed *armed = atomic_load_explicit(&srv->armed, memory_order_acquire);
 
-	if (count == 2 && !fn_nodes_any_dead(srv->nodes)) {
+	if (count == 2 && !fn_nodes_any_dead(srv->nodes) && !(armed && fn_armed_any(armed))) {
 		walk_direntplus(srv, p->nodeid, iov[1].iov_base, iov[1].iov_len, false);
 		return;
 	}

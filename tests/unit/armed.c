@@ -151,7 +151,7 @@ static void others_get_the_truth(void)
 	CHECK_INT(look("n"), FN_PASS);
 	nr = -1; /* cannot be told */
 	CHECK_INT(look("n"), FN_PASS);
-	CHECK(fn_armed_name(table, &msg)); /* but the kernel may not keep it */
+	CHECK(fn_armed_name(table, PARENT, "n", 1)); /* but the kernel may not keep it */
 }
 
 static void a_creator_ends_the_answers(void)
