@@ -111,12 +111,31 @@ guest_start() {
 
 guest_ended() { grep -q "^FN-END $2 " "$GUESTS/$1/console" || gone "$(<"$GUESTS/$1/pid")"; }
 
+guest_took() { grep -q "^FN-RUN $2\|^FN-AGAIN $2 $3" "$GUESTS/$1/console" || gone "$(<"$GUESTS/$1/pid")"; }
+
+# guest_send NAME ID: the script, until the guest has all of it.
+guest_send() {
+	local g=$GUESTS/$1 id=$2 try sum
+	sum=$(md5sum <"$g/script")
+	for try in 1 2 3 4; do
+		{
+			base64 -w 600 "$g/script" | sed "s/^/$id + /"
+			echo "$id run $try ${sum%% *}"
+		} >"$g/in"
+		wait_for 10 guest_took "$1" "$id" $try && ! grep -q "^FN-AGAIN $id $try" "$g/console" && return
+		echo "$id" >"$g/in" # ends a line that has lost its end
+	done
+	return 1
+}
+
 # guest NAME [SECONDS]: the script is standard input.
 guest() {
 	local g=$GUESTS/$1 id=$BASHPID.$RANDOM status
-	base64 -w 600 | sed "s/^/$id + /" >"$g/script"
-	echo "$id run" >>"$g/script"
-	cat "$g/script" >"$g/in"
+	cat >"$g/script"
+	guest_send "$1" "$id" || {
+		tail -n 20 "$g/console" >&2
+		return 124
+	}
 	wait_for "${2:-${FN_GUEST_SECONDS:-20}}" guest_ended "$1" "$id" || {
 		tail -n 20 "$g/console" >&2
 		return 124

@@ -35,6 +35,18 @@ teardown_file() {
 	[ "${lines[19999]}" = 20000 ]
 }
 
+@test "a script that the console spoils is sent again, and runs once" {
+	printf 'noise without an end' >"$GUESTS/g/in"
+	guest g <<<'echo once >>/tmp/ran'
+	grep -q '^FN-AGAIN .* 1' "$GUESTS/g/console"
+	cp "$GUESTS/g/script" "$GUESTS/script" # it came twice, then: nothing is run again
+	id=$(sed -n '$s/^FN-END \([^ ]*\) .*/\1/p' "$GUESTS/g/console" | tr -d '\r')
+	printf '%s + %s\n%s run 9 %s\n' "$id" "$(base64 -w 0 "$GUESTS/script")" "$id" \
+		"$(md5sum <"$GUESTS/script" | cut -d ' ' -f 1)" >"$GUESTS/g/in"
+	run -0 guest g <<<'cat /tmp/ran'
+	[ "$output" = once ]
+}
+
 @test "host changes alone raise no native event in the guest" {
 	guest g <<-'EOF'
 		inotifywait -q -m -o /tmp/events /mnt/share >/tmp/log 2>&1 &
