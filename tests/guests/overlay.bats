@@ -10,7 +10,7 @@ load guest
 
 setup_file() {
 	export GUESTS=$BATS_FILE_TMPDIR/guests SRC=$BATS_FILE_TMPDIR/src EXPORT=$BATS_FILE_TMPDIR/export
-	mkdir -p "$GUESTS" "$SRC" "$EXPORT"
+	mkdir -p "$GUESTS" "$SRC/dir" "$EXPORT"
 	guest_need
 	guest_start g "$SRC"
 }
@@ -55,7 +55,6 @@ all_exact() {
 
 # what_arrives GUEST: change things on the host, and check what inotifywait on the overlay saw.
 what_arrives() {
-	mkdir -p "$SRC/dir"
 	guest "$1" <<-'EOF'
 		rm -f /tmp/events
 		inotifywait -q -m -r /mnt/src -e create,modify,attrib,close_write,delete,moved_from,moved_to \
