@@ -56,19 +56,32 @@ unsigned passthrough_stack_depth(const struct fnmount *m)
 	return fs.f_type == OVERLAYFS_SUPER_MAGIC || fs.f_type == FUSE_SUPER_MAGIC ? 2 : 1;
 }
 
-/* The kernel keeps the open file for as long as the id: one of its own, so that a client's locks
- * go with the client's, and for reading, so that a program just written can be run. */
-static int32_t map_open(struct fnmount *m, int client)
+static int32_t map_fd(const struct fnmount *m, int fd)
+{
+	struct backing_map map = {.fd = fd};
+	int32_t id = ioctl(fuse_session_fd(m->session), DEV_BACKING_OPEN, &map);
+
+	return id < 0 ? -errno : id;
+}
+
+/* The kernel keeps what it is given for as long as the id, and takes no more of it than the place:
+ * the descriptor by which the inode is known will do, which is open neither for reading nor for
+ * writing and holds no locks. Where a kernel wants an open file it gets one of its own, so that a
+ * client's locks go with the client's, and for reading, so that a program just written can be run.
+ */
+static int32_t map_open(struct fnmount *m, const struct inode *i, int client)
 {
 	struct proc_path p;
-	struct backing_map map = {
-		.fd = table_openat(&m->inodes, AT_FDCWD, proc_path(&p, client), O_RDONLY, 0)};
-	int32_t id;
+	int32_t id = map_fd(m, i->fd);
+	int fd;
 
-	if (map.fd < 0)
-		return map.fd;
-	id = ioctl(fuse_session_fd(m->session), DEV_BACKING_OPEN, &map);
-	close(map.fd);
+	if (id != -EBADF)
+		return id;
+	fd = table_openat(&m->inodes, AT_FDCWD, proc_path(&p, client), O_RDONLY, 0);
+	if (fd < 0)
+		return fd;
+	id = map_fd(m, fd);
+	close(fd);
 	return id;
 }
 
@@ -112,7 +125,7 @@ int32_t backing_get(struct fnmount *m, struct inode *i, int fd)
 	pthread_mutex_lock(&m->backing_lock);
 	idle_remove(m, i);
 	if (!i->backing_id && !i->no_backing) {
-		id = map_open(m, fd);
+		id = map_open(m, i, fd);
 		i->backing_id = id > 0 ? id : 0;
 		i->no_backing = id <= 0;
 	}
