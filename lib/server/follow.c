@@ -11,9 +11,12 @@
 #include "server/server_impl.h"
 
 /* Events that concern nobody, mostly of what this mount's own clients do, wake us as any other.
- * While nothing else comes, they are read together. */
+ * While nothing else comes, they are read together: the longer, the more of them its clients make.
+ * It is as long that somebody else's change may wait then. */
 #define IDLE_ROUNDS 16
-#define GATHER_NS 300000
+#define GATHER_MIN_NS 300000
+#define GATHER_MAX_NS 2400000
+#define MANY 8 /* requests answered meanwhile */
 
 /* Nodes that a source tells of are another file system's, where the store is FUSE itself. */
 static int push(const struct fn_event *ev, void *arg)
@@ -38,13 +41,24 @@ static int push(const struct fn_event *ev, void *arg)
 
 static void gather(struct fn_follow *f)
 {
-	const struct timespec t = {.tv_nsec = GATHER_NS};
 	struct pollfd p = {.fd = f->wake, .events = POLLIN};
+	unsigned replies = atomic_load_explicit(&f->srv->replies, memory_order_relaxed);
+	bool many = replies - f->replies >= MANY;
+	struct timespec t = {0};
 
-	if (f->idle_rounds < IDLE_ROUNDS)
+	f->replies = replies;
+	if (f->idle_rounds < IDLE_ROUNDS) {
 		f->idle_rounds++;
-	else
-		ppoll(&p, 1, &t, NULL);
+		f->gather_ns = GATHER_MIN_NS;
+		return;
+	}
+	f->gather_ns = many ? f->gather_ns * 2 : f->gather_ns / 2;
+	if (f->gather_ns > GATHER_MAX_NS)
+		f->gather_ns = GATHER_MAX_NS;
+	if (f->gather_ns < GATHER_MIN_NS)
+		f->gather_ns = GATHER_MIN_NS;
+	t.tv_nsec = f->gather_ns;
+	ppoll(&p, 1, &t, NULL);
 }
 
 static bool wanted(void *arg, const struct fn_object *dir, const struct fn_object *old_dir,

@@ -33,6 +33,8 @@ struct fn_follow {
 	pthread_t thread;
 	int wake;             /* eventfd */
 	unsigned idle_rounds; /* in a row that brought nothing */
+	unsigned replies;     /* of the server, when the last one ended */
+	long gather_ns;
 	bool expects;         /* it has to be told what the server does itself */
 };
 
