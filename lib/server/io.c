@@ -297,11 +297,11 @@ bool fn_io_request(struct fn_server *srv, int fd, struct fn_msg *msg)
 		 * next who looks is to ask. */
 		fx.brief = srv->paths_only && in->opcode == FUSE_LOOKUP;
 	} else if (fn_node_reserved(in->nodeid)) {
-		fn_readers_client(&srv->readers);
+		fn_readers_client(&srv->readers, in);
 		fn_near_client(&srv->near);
 		return stranger(fd, msg);
 	} else {
-		fn_readers_client(&srv->readers);
+		fn_readers_client(&srv->readers, in);
 		fn_near_client(&srv->near);
 		if (!armed_request(srv, fd, msg, &fx) || refused(srv, fd, msg))
 			return false;
@@ -357,7 +357,7 @@ static ssize_t io_read(struct fn_server *srv, int fd, void *buf, size_t size)
 
 	if (!srv)
 		return read(fd, buf, size); /* detached */
-	turn = (struct fn_turn){.readers = &srv->readers};
+	turn = fn_readers_turn(&srv->readers);
 	fn_near_enter(&srv->near);
 	pthread_cleanup_push(fn_readers_leave, &turn);
 	res = next_request(srv, &turn, fd, buf, size);

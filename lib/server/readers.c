@@ -15,8 +15,9 @@ static int arm(const struct fn_readers *r, int op)
 	return epoll_ctl(r->epoll, op, r->fd, &ev);
 }
 
-void fn_readers_init(struct fn_readers *r, int fd)
+void fn_readers_init(struct fn_readers *r, int fd, bool leads)
 {
+	fn_lead_init(&r->lead, leads);
 	r->fd = fd;
 	r->epoll = epoll_create1(EPOLL_CLOEXEC);
 	if (r->epoll >= 0 && arm(r, EPOLL_CTL_ADD)) {
@@ -29,6 +30,7 @@ void fn_readers_destroy(struct fn_readers *r)
 {
 	if (r->epoll >= 0)
 		close(r->epoll);
+	fn_lead_destroy(&r->lead);
 }
 
 /* A single thread has nobody to take turns with. The first sits in read() when the second comes,
@@ -51,17 +53,27 @@ void fn_readers_replay(struct fn_readers *r)
 	if (atomic_load_explicit(&r->clients, memory_order_relaxed))
 		atomic_store(&r->clients, 0);
 	if (!atomic_load_explicit(&r->turns, memory_order_relaxed) &&
-	    atomic_fetch_add(&r->replays, 1) + 1 >= REPLAYS)
+	    atomic_fetch_add(&r->replays, 1) + 1 >= REPLAYS) {
 		atomic_store(&r->turns, true);
+		fn_lead_stop(&r->lead);
+	}
 }
 
-void fn_readers_client(struct fn_readers *r)
+void fn_readers_client(struct fn_readers *r, const struct fuse_in_header *in)
 {
+	if (!atomic_load_explicit(&r->turns, memory_order_relaxed) &&
+	    atomic_load_explicit(&r->many, memory_order_relaxed))
+		fn_lead_client(&r->lead, in);
 	if (!atomic_load_explicit(&r->turns, memory_order_relaxed) ||
 	    atomic_fetch_add(&r->clients, 1) + 1 < CLIENTS)
 		return;
 	atomic_store(&r->replays, 0);
 	atomic_store(&r->turns, false);
+}
+
+struct fn_turn fn_readers_turn(struct fn_readers *r)
+{
+	return (struct fn_turn){.readers = r, .reading = {.lead = &r->lead}};
 }
 
 ssize_t fn_readers_read(struct fn_turn *t, int fd, void *buf, size_t size)
@@ -73,7 +85,7 @@ ssize_t fn_readers_read(struct fn_turn *t, int fd, void *buf, size_t size)
 			return -1;
 		t->has = true;
 	}
-	return read(fd, buf, size);
+	return t->has ? read(fd, buf, size) : fn_lead_read(&t->reading, fd, buf, size);
 }
 
 void fn_readers_leave(void *arg)
@@ -81,6 +93,7 @@ void fn_readers_leave(void *arg)
 	struct fn_turn *t = arg;
 	int err = errno;
 
+	fn_lead_leave(&t->reading);
 	if (t->has)
 		arm(t->readers, EPOLL_CTL_MOD);
 	t->has = false;

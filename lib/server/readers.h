@@ -23,6 +23,8 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+#include "server/lead.h"
+
 struct fn_readers {
 	int fd, epoll; /* epoll -1: not to be had, all wait in read() */
 	atomic_uintptr_t first;
@@ -30,19 +32,23 @@ struct fn_readers {
 	atomic_bool turns;   /* they wait for their turn */
 	atomic_uint replays; /* requests of replay until they do, */
 	atomic_uint clients; /* of others since its last one, until they do no more */
+	struct fn_lead lead; /* how those in read() do that */
 };
 
 /* Of one thread. */
 struct fn_turn {
 	struct fn_readers *readers;
 	bool has;
+	struct fn_reading reading;
 };
 
-void fn_readers_init(struct fn_readers *r, int fd);
+/* leads: one thread may lead the others, see lead.h. */
+void fn_readers_init(struct fn_readers *r, int fd, bool leads);
 void fn_readers_destroy(struct fn_readers *r);
 /* A request was the replay process's, or somebody else's. */
 void fn_readers_replay(struct fn_readers *r);
-void fn_readers_client(struct fn_readers *r);
+void fn_readers_client(struct fn_readers *r, const struct fuse_in_header *in);
+struct fn_turn fn_readers_turn(struct fn_readers *r);
 /* As read(), and a cancellation point; the caller has the turn, or there are none. */
 ssize_t fn_readers_read(struct fn_turn *t, int fd, void *buf, size_t size);
 /* arg: the fn_turn. Give it up; errno is kept. */

@@ -36,7 +36,7 @@ static void handle(struct fn_turn *t, int me, char kind)
 
 static void *serve(void *arg)
 {
-	struct fn_turn t = {.readers = &readers};
+	struct fn_turn t = fn_readers_turn(&readers);
 	int me = atomic_fetch_add(&started, 1) + 1;
 	char kind;
 
@@ -65,7 +65,7 @@ static bool comes(sem_t *sem)
 static void begin(pthread_t *threads, int n)
 {
 	CHECK(!socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, sockets));
-	fn_readers_init(&readers, sockets[1]);
+	fn_readers_init(&readers, sockets[1], false);
 	while (!atomic_load(&readers.turns))
 		fn_readers_replay(&readers);
 	sem_init(&handled, 0, 0);
