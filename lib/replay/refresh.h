@@ -25,12 +25,19 @@ int fn_refresh_attr(int fd, struct statx *stx);
 int fn_cached_attr(int fd, struct statx *stx);
 
 /* All there is to a name, the directory's attributes first: their change also ends a stale listing.
- * What stood there under a stale entry is synchronised, so that the kernel sees that it has no
- * links left and, once the entry is dropped, tells its watchers. written: its data changed; its
- * pages go where the attributes do not show that (fn_refresh_data). ended, if not NULL: that was
- * so, and they were told; what has no timeout, or whose timeout is over, cannot be looked at like
- * that. 1, 0 or -errno as above. */
+ * What stood there under a stale entry is synchronised while the entry is held, so that the kernel
+ * sees that it has no links left and, when it is let go, tells its watchers. written: its data
+ * changed; its pages go where the attributes do not show that (fn_refresh_data). ended, if not
+ * NULL: that was so, and they were told; what has no timeout, or whose timeout is over, cannot be
+ * looked at like that. 1, 0 or -errno as above. */
 int fn_refresh_entry(int outside, int dirfd, const char *name, bool written, bool *ended);
+/* The same without the directory. */
+int fn_refresh_object(int outside, int dirfd, const char *name, bool written, bool *ended);
+
+/* The kernel has nothing under this name that it would answer with before it asks. What it knows of
+ * an object may be old all the same: somebody has it open. The directory's attributes have to be
+ * fresh; false also where that cannot be told. Asks nobody. */
+bool fn_refresh_needless(int dirfd, const char *name);
 
 /* Cached pages of a regular file, also where size and times are the same as before. It has to
  * open the file, which the far side can see. fd may be O_PATH. 0 or -errno. */

@@ -26,7 +26,8 @@ struct ctl_root {
 
 struct ctl_file {
 	struct fn_control_file *f;
-	uint64_t next_seq;
+	struct fn_freshen *fresh; /* NULL: no need */
+	uint64_t next_seq, reads;
 	bool gone;
 };
 
@@ -150,6 +151,14 @@ static int emit_event(struct ctl_source *s, size_t file, struct fn_event *ev)
 	return fn_source_emit(&s->base, ev);
 }
 
+static void freshen(struct ctl_file *c, const struct fn_event *ev)
+{
+	if (fn_control_reads(c->f) != c->reads)
+		fn_freshen_again(c->fresh);
+	c->reads = fn_control_reads(c->f);
+	fn_freshen(c->fresh, ev);
+}
+
 static int take_event(struct ctl_source *s, size_t file, struct fn_event *ev)
 {
 	uint64_t gap = fn1_seq_gap(&s->files[file].next_seq, ev);
@@ -160,9 +169,7 @@ static int take_event(struct ctl_source *s, size_t file, struct fn_event *ev)
 		return emit_overflow(s, file, ev->lost);
 	if (ev->flags & FN_EV_GONE)
 		return emit_gone(s, file, ev);
-	/* Behind virtiofsd nothing else tells this kernel that what it has cached is old. */
-	if (s->opts.flags & FN_SOURCE_FRESH && fn_control_fd(s->files[file].f) < 0)
-		fn_freshen(fn_control_root(s->files[file].f), ev);
+	freshen(&s->files[file], ev);
 	return emit_event(s, file, ev);
 }
 
@@ -235,8 +242,10 @@ static void ctl_close(struct fn_source *src)
 {
 	struct ctl_source *s = (struct ctl_source *)src;
 
-	for (size_t i = 0; i < s->nfiles; i++)
+	for (size_t i = 0; i < s->nfiles; i++) {
+		fn_freshen_free(s->files[i].fresh);
 		fn_control_close(s->files[i].f);
+	}
 	for (size_t i = 0; i < s->nroots; i++)
 		free(s->roots[i].path);
 	if (s->epoll >= 0)
@@ -287,6 +296,9 @@ static int file_of(struct ctl_source *s, const char *path, bool follow, size_t *
 		fn_control_close(f);
 		return rc;
 	}
+	/* Behind virtiofsd nothing else tells this kernel that what it has cached is old. */
+	if (s->opts.flags & FN_SOURCE_FRESH && fn_control_fd(f) < 0)
+		s->files[s->nfiles].fresh = fn_freshen_new(fn_control_root(f));
 	s->files[s->nfiles++].f = f;
 	return 0;
 }

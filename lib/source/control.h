@@ -43,6 +43,8 @@ int fn_control_ping(struct fn_control_file *f);
 /* The next event, GONE or OVERFLOW; its strings are valid until the next call. 1, 0: none now,
  * or -errno: the connection is gone. */
 int fn_control_read(struct fn_control_file *f, struct fn_event *ev);
+/* How often the file was read: events between which that is the same happened before the last. */
+uint64_t fn_control_reads(const struct fn_control_file *f);
 /* True if fn_control_read() may have one without the descriptor being readable. */
 bool fn_control_pending(const struct fn_control_file *f);
 

@@ -122,6 +122,7 @@ static int fetch(struct fn_control_file *f)
 	if (f->at < f->end)
 		return 1;
 	f->at = f->end = 0;
+	f->reads++;
 	n = pread(f->fd, f->buf, READ_SIZE, 0);
 	if (n < 0)
 		return errno == EAGAIN || errno == EINTR ? 0 : -errno;
@@ -411,6 +412,11 @@ int fn_control_read(struct fn_control_file *f, struct fn_event *ev)
 	}
 	rc = fn1_get_event(&msg, ev);
 	return rc ? rc : 1;
+}
+
+uint64_t fn_control_reads(const struct fn_control_file *f)
+{
+	return f->reads;
 }
 
 bool fn_control_pending(const struct fn_control_file *f)

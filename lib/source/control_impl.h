@@ -12,7 +12,7 @@ struct fn_control_file {
 	int fd;
 	bool paced; /* poll() does not reach the server */
 	char *root, *path;
-	uint64_t unique;
+	uint64_t unique, reads;
 	struct fn1_hello hello;
 	char server[129];
 	/* What one read brought: buf[at … end). */

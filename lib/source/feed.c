@@ -27,6 +27,7 @@ struct feed {
 	struct fn_source base;
 	char *spec;
 	struct fn_feed_opts opts;
+	struct fn_freshen *fresh;
 	struct fn_dialed line;
 	int epoll; /* one descriptor for whoever waits, whatever the connection's is */
 	int64_t next_ms;
@@ -80,9 +81,11 @@ static void say(struct feed *f, const char *what, const char *why)
 	f->opts.message(f->opts.arg, text);
 }
 
-static bool looked_at(const struct feed *f, const struct fn_str *path)
+/* What nobody looks at now the kernel may know from before. */
+static bool looked_at(struct feed *f, const struct fn_str *path)
 {
-	return path->data && (!f->opts.looked_at || f->opts.looked_at(f->opts.arg, path));
+	return path->data && (!f->opts.looked_at || f->opts.looked_at(f->opts.arg, path) ||
+			      fn_freshen_known(f->fresh, *path));
 }
 
 static int deliver(const struct fn_event *from_joiner, void *arg)
@@ -91,8 +94,8 @@ static int deliver(const struct fn_event *from_joiner, void *arg)
 	struct fn_event ev = *from_joiner;
 
 	ev.cookie = 0;
-	if (f->opts.fresh && (looked_at(f, &ev.path) || looked_at(f, &ev.old_path)))
-		fn_freshen(f->opts.fresh, &ev);
+	if (f->fresh && (looked_at(f, &ev.path) || looked_at(f, &ev.old_path)))
+		fn_freshen(f->fresh, &ev);
 	return fn_source_emit(&f->base, &ev);
 }
 
@@ -289,6 +292,7 @@ static int feed_dispatch(struct fn_source *src, fn_event_cb cb, void *arg)
 			return fn_join_idle(f->join, now_ns(), deliver, f);
 		if (n <= 0)
 			return broken(f, n ? strerror(errno) : "end of the stream");
+		fn_freshen_again(f->fresh);
 		f->live = true;
 		f->used += (size_t)n;
 		rc = take(f);
@@ -329,6 +333,7 @@ static void feed_close(struct fn_source *src)
 	if (f->epoll >= 0)
 		close(f->epoll);
 	fn_join_free(f->join);
+	fn_freshen_free(f->fresh);
 	free(f->spec);
 	free(f);
 }
@@ -357,6 +362,8 @@ int fn_source_feed(struct fn_source **src, const char *spec, const struct fn_fee
 	f->epoll = epoll_create1(EPOLL_CLOEXEC);
 	if (opts)
 		f->opts = *opts;
+	if (f->opts.fresh)
+		f->fresh = fn_freshen_new(f->opts.fresh);
 	rc = f->epoll < 0 ? -errno : f->spec && f->join ? dial(f) : -ENOMEM;
 	if (rc)
 		feed_close(&f->base);
