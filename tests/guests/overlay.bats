@@ -95,10 +95,39 @@ d DELETE,ISDIR" ]
 	grep -qx "dir/b MOVED_TO $cookie" <<<"$output"
 }
 
-@test "events over a serial line: native events, in their order" {
+# Nobody looks there through the overlay, and yet the kernel knows the names: it has them from the
+# share, for good with cache=always.
+@test "names that only the share has cached are made fresh, too" {
+	mkdir "$SRC/quiet"
+	echo old >"$SRC/quiet/name"
+	echo old >"$SRC/quiet/open"
 	guest g <<<'true' # it is there
 	start watch bash -c 'exec window "$1.in" "$1.out" < <(exec fnwatch --wire -r "$0")' "$SRC" "$GUESTS/g/line"
 	overlay g '--events="window /dev/fn-line"'
+	guest g <<-'EOF'
+		cat /mnt/share/quiet/name /mnt/share/quiet/open
+		tail -f /mnt/share/quiet/open >/dev/null &
+		echo $! >/tmp/tail.pid
+		inotifywait -q -t 20 -e create /mnt/src >/tmp/mark 2>&1 &
+		until grep -q '^inotify' /proc/$!/fdinfo/3 2>/dev/null; do usleep 20000; done
+	EOF
+	echo newer >"$SRC/quiet/tmp"
+	mv "$SRC/quiet/tmp" "$SRC/quiet/name"
+	echo newer >"$SRC/quiet/open"
+	rm -f "$SRC/mark"
+	: >"$SRC/mark"
+	run -0 guest g <<-'EOF'
+		i=0
+		until grep -q mark /tmp/mark || [ $i -gt 200 ]; do i=$((i + 1)); usleep 50000; done
+		cat /mnt/share/quiet/name /mnt/share/quiet/open /mnt/src/quiet/name /mnt/src/quiet/open
+		kill $(cat /tmp/tail.pid)
+	EOF
+	echo "$output"
+	[ "$output" = "$(printf 'newer\n%.0s' 1 2 3 4)" ]
+}
+
+@test "events over a serial line: native events, in their order" {
+	start watch bash -c 'exec window "$1.in" "$1.out" < <(exec fnwatch --wire -r "$0")' "$SRC" "$GUESTS/g/line"
 	what_arrives g
 }
 
