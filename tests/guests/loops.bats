@@ -44,7 +44,11 @@ not_once() { awk -v e="$2" -v s="$3" -v n="$EDITS" '
 		until grep -q '^inotify' /proc/\$!/fdinfo/3 2>/dev/null; do usleep 20000; done
 		(for i in \$(seq $EDITS); do echo \$i >/mnt/src/g\$i; done; touch /tmp/done) &
 	EOF
-	for ((i = 1; i <= EDITS; i++)); do echo $i >"$SRC/h$i"; done
+	# A queue holds 16384 events for who is slower: not all of them at once.
+	for ((i = 1; i <= EDITS; i++)); do
+		echo $i >"$SRC/h$i"
+		((i % 1000)) || guest g <<<"until grep -q ' h$i\$' /tmp/events; do usleep 50000; done"
+	done
 	guest g $((20 + EDITS / 20)) <<<'until [ -e /tmp/done ]; do usleep 50000; done'
 	: >"$SRC/end"
 	guest g $((20 + EDITS / 20)) >"$BATS_TEST_TMPDIR/guest.out" <<-'EOF'
