@@ -35,11 +35,12 @@ function middle(what, side,    i) {
 	return median(rounds[what])
 }
 
-# Of more than one reference the better one of each round counts.
+# Of more than one reference the better one of each round counts. "unchecked" is another matter: no
+# permissions are looked at there.
 function ratio(what, i,    k, names, best, j) {
 	k = split(sides[what], names, " ")
 	for (j = 1; j <= k; j++)
-		if (value[what, names[j], i] + 0 > best + 0)
+		if (names[j] != "unchecked" && value[what, names[j], i] + 0 > best + 0)
 			best = value[what, names[j], i]
 	return best ? value[what, "fnmount", i] / best : 0
 }
@@ -49,6 +50,12 @@ function met(figure, limit,    part) {
 	if (part[1] == "<=" ? figure <= part[2] : part[1] == ">=" ? figure >= part[2] : figure > part[2])
 		return "met (" limit ")"
 	return "MISSED (" limit ")"
+}
+
+function figure_to(what, side,    i) {
+	for (i = 1; i <= rounds[what]; i++)
+		v[i] = value[what, "fnmount", i] / value[what, side, i]
+	return median(rounds[what])
 }
 
 function short(x) {
@@ -66,6 +73,8 @@ function print_row(what,    i, k, names, text, limit, figure) {
 			v[i] = ratio(what, i)
 		figure = median(rounds[what])
 		text = text sprintf("  ratio %.2f (%.2f-%.2f)", figure, v[1], v[rounds[what]])
+		if ((what, "unchecked", 1) in value)
+			text = text sprintf(", to unchecked %.2f", figure_to(what, "unchecked"))
 	} else {
 		text = text sprintf("  (%s-%s)", short(v[1]), short(v[rounds[what]]))
 	}
