@@ -151,3 +151,30 @@ same() {
 	told heard deleted 'rm b/deleted'
 	stop "$manager_pid" KILL # and with it all in its namespace
 }
+
+# rsync writes a hidden file and renames it: D4, D5, D6 for whoever watches what it copies to.
+@test "rsync into the backing directory" {
+	need_command rsync
+	mkdir -p from/sub
+	seq -f from/file%.0f 40 | while read -r f; do echo new >"$f"; done
+	echo new | tee from/sub/one >from/sub/two
+	(cd from && find . -type f | sed 's,^\./,,' | sort) >files
+	mkdir b/sub
+	echo was older >b/file1
+	mount_it
+	start w stdbuf -oL inotifywait -m -r --format '%w%f %e %c' -e create,delete,move m
+	start_ready f fnwatch -r --ready-fd 9 m
+	wait_for 20 watches "$w_pid" 2 inotify
+	rsync -a from/ b/
+	touch b/end
+	heard f $'\tm/end$' && heard w '^m/end '
+	sed -nE 's,^rename\tm/(.*)\.([^/]+)\.[^./]{6}\tm/\1\2$,\1\2,p' f.out | sort | diff files -
+	! grep -E '^(delete|moved|rename\t\t)' f.out || false
+	# two halves with a cookie, and the name that they end in
+	sed -nE 's,^m/([^ ]*) MOVED_(FROM|TO) (.*),\3 \2 \1,p' w.out |
+		awk '$2 == "FROM" {from[$1]++} $2 == "TO" && from[$1]-- == 1 {print $3}' | sort | diff files -
+	rsync -a from/ b/ # which are the same now, but for the directory's time
+	touch b/end2
+	heard f $'\tm/end2$'
+	sed '1,/\tm\/end$/d; /^attrib,isdir/d; /\tm\/end2*$/d' f.out | diff - /dev/null
+}

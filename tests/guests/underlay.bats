@@ -67,6 +67,24 @@ seen() {
 	rm -rf "$SRC/moved" "$SRC/end"
 }
 
+@test "remote watches: rsync into the directory, each file by one rename" {
+	need_command rsync
+	mkdir "$BATS_TEST_TMPDIR/from"
+	seq 50 | while read -r i; do echo "$i" >"$BATS_TEST_TMPDIR/from/r$i"; done
+	watch rsync -r -e rename,create
+	rsync -a "$BATS_TEST_TMPDIR/from/" "$SRC/dir/"
+	touch "$SRC/dir/end"
+	run -0 guest g <<-'EOF'
+		i=0
+		until grep -q 'dir/end"' /tmp/rsync.out || [ $i -gt 200 ]; do i=$((i + 1)); usleep 100000; done
+		kill $(cat /tmp/rsync.pid)
+		cat /tmp/rsync.out
+	EOF
+	jq -r 'select(.events[0] == "rename") | "\(.old_path) \(.path)"' <<<"$output" | sed 's#/mnt/share/dir/##g' |
+		sed -nE 's/^\.(.*)\.[^.]{6} \1$/\1/p' | sort | diff <(ls "$BATS_TEST_TMPDIR/from") -
+	rm -r "$SRC"/dir/*
+}
+
 @test "remote watches make no noise on the share, and no program finds the control file there" {
 	guest g <<-'EOF'
 		inotifywait -q -m -r -o /tmp/noise /mnt/share >/tmp/noise.log 2>&1 &
