@@ -124,6 +124,16 @@ nudges_are_exact() {
 	run -3 fnsend delete-self "$m/sub/g"
 }
 
+@test "delete-self finds what is watched where no name is cached, or says that it cannot" {
+	need_command setpriv
+	serve ll -o cache=never
+	watch -e create,delete_self "$m" "$m/f"
+	rm "$b/f"
+	run -3 setpriv --bounding-set=-dac_read_search fnsend delete-self "$m/f"
+	run -0 fnsend delete-self "$m/f"
+	heard 'DELETE_SELF f'
+}
+
 @test "a read-only mount and somebody else's file: a clear answer, status 3" {
 	need_command bindfs
 	serve bindfs
