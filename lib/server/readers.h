@@ -11,8 +11,9 @@
  * anything, it arms the descriptor, and the next request wakes another thread. So there is always
  * either a thread in read() or a descriptor that is armed, and no thread is ever waited for.
  *
- * This takes two system calls more, so without replay all wait in read(). Both kinds of waiting go
- * together: a request may then wake one of either kind, and one of them finds nothing.
+ * This takes two system calls more, so without replay all wait in read(), or one leads (lead.h).
+ * Both kinds of waiting go together: a request may then wake one of either kind, and one of them
+ * finds nothing.
  */
 #ifndef FN_SERVER_READERS_H
 #define FN_SERVER_READERS_H

@@ -8,10 +8,11 @@ set -eu
 here=$(dirname "$(realpath "$0")")
 dir=$(mktemp -d "${TMPDIR:-/tmp}/fnmount-bench.XXXXXX")
 server=
+memory=
 cleanup() {
 	for m in fn bind ll; do umount -l "$dir/$m" 2>/dev/null || :; done
 	[ -z "$server" ] || { kill "$server" && wait "$server"; } 2>/dev/null || :
-	rm -rf "$dir"
+	rm -rf "$dir" "$memory"
 }
 trap cleanup EXIT
 trap 'exit 1' HUP INT TERM
@@ -23,7 +24,7 @@ report() { awk -f "$here/fnmount.awk" "$dir/figures"; : >"$dir/figures"; }
 figure() { printf '%s\t%s\t%s\t%s\n' "$@" >>"$dir/figures"; }
 
 mount_fn() {
-	fnmount -f b fn &
+	fnmount -f "${1:-b}" fn &
 	server=$!
 	until mountpoint -q fn && ls fn >/dev/null; do sleep 0.05; done
 	sleep 0.3
@@ -77,23 +78,40 @@ if [ -r "$ll" ]; then
 fi
 if command -v bindfs >/dev/null; then sides="$sides bind"; fi
 
-measure() {
-	local side=$1 round=$2 name values i=0 mount=$1
-	sync -f b
-	case $side in
-	fn) name=fnmount && mount_fn ;;
-	ll) name=passthrough_ll && ./passthrough_ll -o "source=$dir/b,$checked" ll ;;
-	bare) name=unchecked && mount=ll && ./passthrough_ll -o source="$dir/b" ll ;;
-	bind) name=bindfs && bindfs b bind ;;
+# mount_side SIDE BACKING: sets mount, where it is, and name.
+mount_side() {
+	mount=$1
+	case $1 in
+	fn) name=fnmount && mount_fn "$2" ;;
+	ll) name=passthrough_ll && ./passthrough_ll -o "source=$2,$checked" ll ;;
+	bare) name=unchecked && mount=ll && ./passthrough_ll -o "source=$2" ll ;;
+	bind) name=bindfs && bindfs "$2" bind ;;
 	esac
+}
+unmount_side() {
+	if [ "$1" = fn ]; then unmount_fn; else umount "$mount"; fi
+}
+measure() {
+	local side=$1 round=$2 name values i=0 mount
+	sync -f b
+	mount_side "$side" "$dir/b"
 	[ "$round" -gt 1 ] || echo "  $name: $(findmnt -n -o OPTIONS "$mount")"
 	read -ra values < <(mount_bench io "$mount")
 	for what in "sequential write, MB/s" "sequential read, MB/s" stat/s "readdir, entries/s" create+unlink/s; do
 		figure "$round" "$what" "$name" "${values[i]}"
 		i=$((i + 1))
 	done
-	if [ "$side" = fn ]; then unmount_fn; else umount "$mount"; fi
+	unmount_side "$side"
+	[ -n "$memory" ] || return 0
+	mount_side "$side" "$memory"
+	figure "$round" "create+unlink/s on tmpfs" "$name" "$(mount_bench create "$mount")"
+	unmount_side "$side"
 }
+# To make a file takes ext4 without a journal longer than a FUSE server, and longer the more files
+# were removed within a minute: once more where it takes no time.
+if [ "$(stat -f -c %T b)" != tmpfs ] && [ "$(stat -f -c %T /dev/shm)" = tmpfs ]; then
+	memory=$(mktemp -d /dev/shm/fnmount-bench.XXXXXX)
+fi
 echo "data on $(findmnt -n -o FSTYPE -T b | tail -n 1) ($ROUNDS rounds; median, and the range of the ratio to the faster of the others)"
 for ((r = 1; r <= ROUNDS; r++)); do
 	for side in $sides; do measure "$side" $r; done

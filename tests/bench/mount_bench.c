@@ -6,6 +6,7 @@
  *   storm WATCHED CHANGED N      changes a second in CHANGED/hidden, until a last one is heard
  *   raw CHANGED N                the same, heard by a bare fanotify file system mark
  *   io DIR                       MB/s written and read; stat, readdir, create+unlink a second
+ *   create DIR                   create+unlink a second
  */
 #include <dirent.h>
 #include <err.h>
@@ -340,6 +341,8 @@ int main(int argc, char **argv)
 		raw(argv[2], strtoul(argv[3], NULL, 10));
 	else if (argc == 3 && !strcmp(what, "io"))
 		io(argv[2]);
+	else if (argc == 3 && !strcmp(what, "create"))
+		printf("%.0f\n", create_files(open_dir(argv[2])));
 	else
 		errx(2, "usage: see the top of the source");
 	return 0;
