@@ -153,10 +153,9 @@ static int arm(struct fn_repeat *r, struct fn1_arm *a, const struct spot *at,
  * The deadline is for a client that dies. */
 static int disarm(struct fn_repeat *r, int rc)
 {
-	struct fn1_arm a = {.flags = FN1_ARM_END};
-	int err = fn_control_arm(r->f, &a);
+	int err = fn_control_disarm(r->f);
 
-	return err && err != -ENOENT ? err : rc;
+	return err ? err : rc;
 }
 
 /* What the kernel takes the name for, held so that it stays; -ENOENT where it asked and there is
@@ -232,13 +231,14 @@ static bool again(int rc, int *tries)
 
 static int create_held(struct fn_repeat *r, const struct spot *s, const struct statx *stx)
 {
-	int rc, tries = 0;
+	int rc = 1, tries = 0;
 
 	do {
 		struct fn1_arm a = {.mask = FN_CREATE, .mode = stx->stx_mode, .mark = new_mark()};
 
 		a.mask |= S_ISDIR(stx->stx_mode) ? FN_ISDIR : 0;
-		rc = fn_refresh_name(r->outside, s->dir, s->name);
+		if (tries) /* it was, just now */
+			rc = fn_refresh_name(r->outside, s->dir, s->name);
 		if (rc <= 0)
 			return rc;
 		rc = arm(r, &a, s, NULL);

@@ -362,6 +362,15 @@ int fn_control_arm(struct fn_control_file *f, struct fn1_arm *arm)
 	return rc ? rc : fn1_get_arm(&msg, arm);
 }
 
+int fn_control_disarm(struct fn_control_file *f)
+{
+	const struct fn1_arm end = {.flags = FN1_ARM_END};
+	_Alignas(8) uint8_t buf[256];
+	ssize_t n = fn1_put_arm(buf, sizeof(buf), FN1_REQUEST, ++f->unique, &end);
+
+	return n < 0 ? (int)n : fn_control_send(f, buf, (size_t)n);
+}
+
 int fn_control_ping(struct fn_control_file *f)
 {
 	_Alignas(8) uint8_t buf[64];
