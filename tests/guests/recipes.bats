@@ -152,30 +152,69 @@ over_vsock() {
 	} | guest g
 }
 
-# What exportfs, mountd and mount.nfs would do is done by hand; ssh leads to the guest itself.
-over_nfs() {
-	guest g <<-'EOF'
+# nfs_server DIRECTORY: in the guest. What exportfs, mountd and mount.nfs would do is done by hand.
+nfs_server() {
+	guest g <<-EOF
 		mkdir -p /var/lib/nfs/v4recovery
-		mount -t tmpfs src /src
-		mkdir /src/dir
 		ip link set lo up
 		for m in sunrpc grace nfs_acl lockd oid_registry auth_rpcgss nfsd netfs fscache dns_resolver nfs nfsv4; do
-			insmod /modules/$m.ko || exit
+			insmod /modules/\$m.ko || exit
 		done
 		mount -t nfsd nfsd /proc/fs/nfsd
 		# until when; read-write and root as root, fsid 0
 		echo "nfsd 127.0.0.1 4000000000 here" >/proc/net/rpc/auth.unix.ip/channel
-		echo "here /src 4000000000 9218 65534 65534 0" >/proc/net/rpc/nfsd.export/channel
-		echo 'here 1 \x00000000 4000000000 /src' >/proc/net/rpc/nfsd.fh/channel
+		echo "here $1 4000000000 9218 65534 65534 0" >/proc/net/rpc/nfsd.export/channel
+		echo 'here 1 \x00000000 4000000000 $1' >/proc/net/rpc/nfsd.fh/channel
 		echo "-3 +4 +4.1 +4.2" >/proc/fs/nfsd/versions
 		echo "tcp 2049" >/proc/fs/nfsd/portlist
 		echo 2 >/proc/fs/nfsd/threads
 		echo Y >/proc/fs/nfsd/v4_end_grace
+	EOF
+}
+nfs_mount() { sed "s#^mount -t nfs $1#mount -i -t nfs4 -o vers=4.2,addr=127.0.0.1,clientaddr=127.0.0.1,sec=sys${2:-} 127.0.0.1:/#"; }
+
+# ssh leads to the guest itself.
+over_nfs() {
+	guest g <<-'EOF'
+		mount -t tmpfs src /src
+		mkdir /src/dir
 		printf '#!/bin/sh\nshift\nexec "$@"\n' >/bin/ssh
 		chmod 755 /bin/ssh
 	EOF
-	local words='-o vers=4.2,addr=127.0.0.1,clientaddr=127.0.0.1,sec=sys 127.0.0.1:/'
-	recipe 'sshfs and NFS' 2 | sed "s#^mount -t nfs server:/src#mount -i -t nfs4 $words#" | guest g
+	nfs_server /src
+	recipe 'sshfs and NFS' 2 | nfs_mount server:/src | guest g
+}
+
+# The other way round: who watches the mount hears of the clients and of what is done behind it, once.
+@test "an NFS server exports a mount of fnmount" {
+	[ "$FN_GUEST_KIND" = uml ] || return 0 # as above
+	guest_start g /src
+	guest g <<-'EOF'
+		mkdir -p /src /export
+		mount -t tmpfs src /src
+		mkdir /src/dir
+		fnmount /src /export
+	EOF
+	nfs_server /export
+	nfs_mount server:/export ,actimeo=0 <<<'mount -t nfs server:/export /mnt/src' | guest g
+	watch g /export
+	guest g <<-'EOF'
+		echo client >/mnt/src/a
+		mv /mnt/src/a /mnt/src/dir/b
+		rm /mnt/src/dir/b
+		echo behind >/src/a
+		cat /mnt/src/a
+		mv /src/a /src/dir/b
+		cat /mnt/src/dir/b
+		[ ! -e /mnt/src/a ]
+		rm /src/dir/b
+		: >/src/end
+	EOF
+	run -0 said g 'end CLOSE_WRITE'
+	for want in 'a CREATE' 'a MOVED_FROM' 'dir/b MOVED_TO' 'dir/b DELETE'; do
+		[ "$(grep -c "^[^ ]*/$want" <<<"$output")" -eq 2 ] || { echo "$output"; false; }
+	done
+	guest g <<<'kill $(pidof inotifywait); umount -l /mnt/src; echo 0 >/proc/fs/nfsd/threads; umount -l /export'
 }
 
 # Kata puts a volume below the directory that virtiofsd exports, and binds it into the container.
