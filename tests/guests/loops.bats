@@ -42,7 +42,7 @@ not_once() { awk -v e="$2" -v s="$3" -v n="$EDITS" '
 	guest g <<-EOF
 		inotifywait -q -m --format '%e %f' -o /tmp/events /mnt/src >/tmp/log 2>&1 &
 		until grep -q '^inotify' /proc/\$!/fdinfo/3 2>/dev/null; do usleep 20000; done
-		(for i in \$(seq $EDITS); do echo \$i >/mnt/src/g\$i; done; touch /tmp/done) &
+		(for i in \$(seq $EDITS); do echo \$i >/mnt/src/g\$i; done; touch /tmp/done) 2>/tmp/failed &
 	EOF
 	# A queue holds 16384 events for who is slower, and virtiofsd a descriptor for each file that the
 	# guest knows: not all of them at once.
@@ -52,7 +52,7 @@ not_once() { awk -v e="$2" -v s="$3" -v n="$EDITS" '
 		guest g $((20 + EDITS / 20)) <<<"until grep -q 'CLOSE_WRITE.* h$i\$' /tmp/events; do usleep 50000; done"
 		find "$SRC" -name 'h*' -delete
 	done
-	guest g $((20 + EDITS / 20)) <<<'until [ -e /tmp/done ]; do usleep 50000; done'
+	guest g $((20 + EDITS / 20)) <<<'until [ -e /tmp/done ]; do usleep 50000; done; head -n 3 /tmp/failed; [ ! -s /tmp/failed ]'
 	: >"$SRC/end"
 	guest g $((20 + EDITS / 20)) >"$BATS_TEST_TMPDIR/guest.out" <<-'EOF'
 		until grep -q ' end' /tmp/events; do usleep 50000; done
