@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
+#include <linux/magic.h>
 #include <string.h>
 #include <sys/statfs.h>
 #include <unistd.h>
@@ -139,10 +140,14 @@ static void grow(struct table *t)
 }
 
 /* A directory to open handles of fd's file system through, -1 where that is not to be had: it takes
- * a capability and a store that can. Tried, not guessed. */
-static int reopen_dir(int fd)
+ * a capability and a store that can. Tried, not guessed, but for FUSE: its handles are good for as
+ * long as the kernel happens to know the inode, as it does now. */
+static int reopen_dir(int fd, const struct statfs *fs)
 {
-	int dir = openat(fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC), again = -1;
+	int dir = fs->f_type == FUSE_SUPER_MAGIC
+			  ? -1
+			  : openat(fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	int again = -1;
 	struct handle h;
 
 	if (dir < 0)
@@ -161,8 +166,9 @@ static int reopen_dir(int fd)
 /* The store of a device; made when it is met first. fd is any object in it. */
 static struct store *store_of(struct table *t, dev_t dev, int fd)
 {
-	struct statfs fs;
+	struct statfs fs = {0};
 	struct store *s, **tail = &t->stores;
+	bool known;
 
 	for (s = t->stores; s; s = s->next) {
 		if (s->dev == dev)
@@ -173,8 +179,9 @@ static struct store *store_of(struct table *t, dev_t dev, int fd)
 	if (!s)
 		return NULL;
 	s->dev = dev;
-	s->dir = reopen_dir(fd);
-	if (!fstatfs(fd, &fs)) {
+	known = !fstatfs(fd, &fs);
+	s->dir = reopen_dir(fd, &fs);
+	if (known) {
 		memcpy(&s->fsid, &fs.f_fsid, sizeof(s->fsid));
 		s->remote = !fs_is_local(&fs);
 	}
