@@ -25,6 +25,7 @@
 #define READ_MIN (64u * 1024)
 #define AHEAD_EVERY 256 /* records */
 #define DEFAULT_PATHS 65536u
+#define ROUNDS 16 /* of settling, while others go on */
 
 static int fan_fd(const struct fn_source *src)
 {
@@ -36,7 +37,7 @@ static int fan_timeout(const struct fn_source *src)
 	const struct fan_source *s = (const struct fan_source *)src;
 
 	/* What is not settled is, once the queue is found empty. */
-	return s->pos < s->len || s->told.tracks || s->nlater ? 0 : -1;
+	return s->pos < s->len || s->nlater ? 0 : -1;
 }
 
 /* One read; 0: the queue is empty. A record is never split. */
@@ -63,16 +64,22 @@ void fan_drain(struct fan_source *s)
 	while (fan_read_ahead(s) > 0);
 }
 
+/* All is worked off. */
+static void rewind_buffer(struct fan_source *s)
+{
+	if (s->len > READ_SIZE)
+		madvise(s->buf + READ_SIZE, BUFFER_SIZE - READ_SIZE, MADV_DONTNEED);
+	s->pos = s->len = s->learned = s->to_done = s->rest_done = 0;
+	s->back_at = 0;
+}
+
 /* As much as there is: what two records have to do with each other shows only when both are here.
  */
 static int refill(struct fan_source *s)
 {
 	int rc;
 
-	if (s->len > READ_SIZE)
-		madvise(s->buf + READ_SIZE, BUFFER_SIZE - READ_SIZE, MADV_DONTNEED);
-	s->pos = s->len = s->learned = s->to_done = s->rest_done = 0;
-	s->back_at = 0;
+	rewind_buffer(s);
 	rc = fan_read_ahead(s);
 	if (rc > 0) {
 		fn_source_now(&s->base);
@@ -116,14 +123,15 @@ static int records(struct fan_source *s)
 	return rc;
 }
 
-/* What was told ahead of the buffer is settled with its end, unless there was more than it holds.
- * Looking for what is not settled fills it again with what happened meanwhile. */
+/* What is in doubt is settled with the end of the buffer, unless there was more than it holds. That
+ * fills it again with what happened meanwhile. */
 static void end_of_buffer(struct fan_source *s, bool last)
 {
 	fan_walk_late(s, last);
-	fan_track_settle(s, last);
-	if (s->pos >= s->len && !s->behind)
-		fan_told_forget(s);
+	if (s->pos < s->len || s->behind || s->nlater)
+		return;
+	rewind_buffer(s);
+	fan_settle(s);
 }
 
 static int fan_dispatch(struct fn_source *src, fn_event_cb cb, void *arg)
@@ -136,7 +144,7 @@ static int fan_dispatch(struct fn_source *src, fn_event_cb cb, void *arg)
 	/* What happened in a root comes before the end of the root. */
 	if (last)
 		rc = fan_read_guard(s);
-	while (rc >= 0 && !s->base.stop) {
+	for (int i = 0; i < ROUNDS && rc >= 0 && !s->base.stop; i++) {
 		rc = records(s);
 		if (s->pos < s->len)
 			continue;
@@ -159,8 +167,6 @@ static void fan_close(struct fn_source *src)
 
 	fan_close_roots(s);
 	fan_told_forget(s);
-	while (s->told.tracks)
-		fan_track_end(s, s->told.tracks);
 	for (size_t i = 0; i < s->nroots; i++) {
 		free(s->roots[i].path);
 		free(s->roots[i].mount_path);

@@ -91,7 +91,7 @@ static void report_entry(struct walk *w, const struct fn_object *dir, struct fn_
 {
 	struct fn_event *ev = &w->s->ev;
 
-	fan_told_walked(w->s, object, dir, name);
+	fan_told_walked(w->s, object, dir, name, d_type == DT_DIR);
 	if (!(w->s->want & FN_CREATE))
 		return;
 	fn_event_clear(ev);
@@ -170,7 +170,9 @@ static int walk_entry(struct walk *w, int dirfd, const struct dirent *e,
 		return fd == -EMFILE || fd == -ENFILE ? fd : 0; /* gone: its events say so */
 	object.fsid = dir->fsid;
 	object.has |= FN_OBJ_FSID;
-	if (asprintf(&buf, "%s%s%s", rel, *rel ? "/" : "", e->d_name) < 0) {
+	if (is_dir && w->report && fn_pathmap_below(w->s->map, dir, &object)) {
+		fan_tell_out(w->s, &object); /* and dir with it, to appear anew */
+	} else if (asprintf(&buf, "%s%s%s", rel, *rel ? "/" : "", e->d_name) < 0) {
 		rc = -ENOMEM;
 	} else {
 		path = (struct fn_str){buf, strlen(buf)};
@@ -199,19 +201,69 @@ static bool same_dir(int fd, const struct fn_object *dir)
 /* The directory itself, wherever it is; without the right to open it by handle, only if it is where
  * it is believed to be. */
 static int open_dir_now(struct fan_source *s, int root, const char *path,
-			const struct fn_object *dir)
+			const struct fn_object *dir, int flags)
 {
 	int fd = fan_root_fd(s, root);
 
 	if (fd < 0)
 		return fd;
 	if (s->roots[root].whole)
-		return fn_object_open(dir, fd, O_RDONLY | O_DIRECTORY);
-	fd = fn_open_beneath(fd, path, O_RDONLY | O_DIRECTORY);
+		return fn_object_open(dir, fd, flags | O_DIRECTORY);
+	fd = fn_open_beneath(fd, path, flags | O_DIRECTORY);
 	if (fd < 0 || same_dir(fd, dir))
 		return fd;
 	close(fd);
 	return -ESTALE;
+}
+
+static int open_place(struct fan_source *s, const struct fn_object *dir)
+{
+	struct fn_str path;
+	char *copy;
+	int root, fd;
+
+	if (fn_pathmap_path(s->map, dir, (struct fn_str){NULL, 0}, &s->spot_path, &path, &root) !=
+	    FN_PLACE_INSIDE)
+		return -ESTALE;
+	copy = strndup(path.data, path.len);
+	fd = copy ? open_dir_now(s, root, copy, dir, O_PATH) : -ENOMEM;
+	free(copy);
+	return fd == -ESTALE && s->roots[root].whole ? -ENOENT : fd;
+}
+
+int fan_look(struct fan_source *s, const struct fn_object *dir, struct fn_str name,
+	     struct fn_object *now, bool *isdir)
+{
+	int fd = open_place(s, dir), mount = -1, dir_mount = -1, rc;
+	char entry[FN_NAME_MAX + 1];
+	struct stat st;
+
+	fn_object_clear(now);
+	if (fd < 0)
+		return fd;
+	memcpy(entry, name.data, name.len);
+	entry[name.len] = '\0';
+	rc = fn_object_handle_at(now, fd, "", AT_EMPTY_PATH, &dir_mount);
+	if (rc == 0)
+		rc = fn_object_handle_at(now, fd, entry, 0, &mount);
+	if (rc == 0 && fstatat(fd, entry, &st, AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT) < 0)
+		rc = -errno;
+	close(fd);
+	if (rc)
+		return rc;
+	*isdir = S_ISDIR(st.st_mode);
+	now->fsid = dir->fsid;
+	now->has |= FN_OBJ_FSID;
+	return mount == dir_mount ? 0 : -EXDEV;
+}
+
+bool fan_is_there(struct fan_source *s, const struct fan_sides *w)
+{
+	struct fn_object now;
+	bool isdir;
+
+	return fan_look(s, &w->dir, w->name, &now, &isdir) == 0 &&
+	       fn_object_equal(&now, &w->object);
 }
 
 /* It is somewhere else by now, or one above it is, and the queue is to tell where. */
@@ -221,6 +273,7 @@ static void walk_later(struct fan_source *s, int root, const struct fn_object *d
 
 	if (s->roots[root].whole || (rc != -ESTALE && rc != -ENOENT && rc != -ENOTDIR))
 		return;
+	fan_told_walk(s, dir); /* nothing in it has been told */
 	if (s->nlater < LATER_MAX)
 		later = realloc(s->later, (s->nlater + 1) * sizeof(*later));
 	if (!later)
@@ -229,9 +282,17 @@ static void walk_later(struct fan_source *s, int root, const struct fn_object *d
 	fn_object_copy(&later[s->nlater++], dir);
 }
 
+/* What is told of it is of use to the receiver. */
+static bool is_below_root(const struct walk *w, const struct fn_object *dir)
+{
+	return !w->report || fn_pathmap_place(w->s->map, dir) == FN_PLACE_INSIDE;
+}
+
 static int walk_dir(struct walk *w, const char *rel, const struct fn_object *dir)
 {
-	int fd = open_dir_now(w->s, w->root, rel, dir), rc = 0;
+	int fd = !is_below_root(w, dir) ? -ENOTDIR
+					: open_dir_now(w->s, w->root, rel, dir, O_RDONLY),
+	    rc = 0;
 	const struct dirent *e;
 	DIR *d;
 
@@ -246,7 +307,7 @@ static int walk_dir(struct walk *w, const char *rel, const struct fn_object *dir
 	}
 	if (w->report)
 		fan_told_walk(w->s, dir);
-	while (rc == 0 && (e = fn_next_entry(d)))
+	while (rc == 0 && (e = fn_next_entry(d)) && is_below_root(w, dir))
 		rc = walk_entry(w, fd, e, dir, rel);
 	closedir(d);
 	return rc;
@@ -280,7 +341,7 @@ static int mark_appeared(struct fan_source *s, int root, struct fn_str path,
 			 const struct fn_object *dir)
 {
 	char *rel = strndup(path.data, path.len);
-	int fd = rel ? open_dir_now(s, root, rel, dir) : -ENOMEM, rc;
+	int fd = rel ? open_dir_now(s, root, rel, dir, O_RDONLY) : -ENOMEM, rc;
 
 	free(rel);
 	if (fd < 0) {
@@ -403,11 +464,11 @@ static int climb(struct fan_source *s, int fd, const struct fn_object *dir)
 	return rc;
 }
 
-static int open_dir(struct fan_source *s, const struct fn_object *dir)
+int fan_open(struct fan_source *s, const struct fn_object *object, int flags)
 {
 	for (size_t i = 0; i < s->nroots; i++)
-		if (s->roots[i].whole && s->roots[i].object.fsid == dir->fsid)
-			return fn_object_open(dir, fan_root_fd(s, (int)i), O_PATH | O_DIRECTORY);
+		if (s->roots[i].whole && s->roots[i].object.fsid == object->fsid)
+			return fn_object_open(object, fan_root_fd(s, (int)i), flags);
 	return -ESTALE;
 }
 
@@ -432,7 +493,7 @@ enum fn_place fan_find_dir(struct fan_source *s, const struct fn_object *dir)
 	if (!s->by_handle || !fn_pathmap_missing(s->map, dir, &missing))
 		return fn_pathmap_place(s->map, dir);
 	for (int tries = 0; tries < 64 && fn_pathmap_missing(s->map, dir, &missing); tries++) {
-		int fd = open_dir(s, &missing);
+		int fd = fan_open(s, &missing, O_PATH | O_DIRECTORY);
 
 		if (fd >= 0 && climb(s, fd, &missing) == 0)
 			continue;

@@ -89,6 +89,7 @@ static void start_event(struct fan_source *s, const struct fn_fan_record *rec, u
 
 	fn_event_clear(ev);
 	ev->mask = bit | (rec->mask & FN_ISDIR);
+	ev->flags = s->mending ? FN_EV_SYNTHETIC : 0;
 	ev->pid = rec->pid;
 	ev->mode = rec->mask & FN_ISDIR ? S_IFDIR : 0;
 	if (s->comm)
@@ -129,7 +130,7 @@ static void move_dir(struct fan_source *s, const struct fn_fan_record *rec,
 	} else if (rec->mask & FN_RENAME)
 		fn_pathmap_drop(s->map, &w->object);
 	else if (rec->mask & FN_DELETE)
-		fn_pathmap_pin(s->map, &w->object, false);
+		fn_pathmap_drop(s->map, &w->object);
 }
 
 /* Our own walks open and read directories. */
@@ -227,7 +228,7 @@ static int appeared(struct fan_source *s, const struct fn_fan_record *rec,
 	if (!(s->flags & FN_SOURCE_RECURSIVE) || !w->in)
 		return 0;
 	/* What comes from where the receiver knows nothing of it is told with all it holds. */
-	if ((w->old_in || !(rec->mask & FN_RENAME)) &&
+	if (!w->fresh && (w->old_in || !(rec->mask & FN_RENAME)) &&
 	    (s->roots[w->root].whole || fn_pathmap_pinned(s->map, &w->object)))
 		return 0; /* every event in it comes anyway */
 	if (fn_pathmap_place(s->map, &w->object) == FN_PLACE_PRUNED)
@@ -286,30 +287,41 @@ int fan_tell(struct fan_source *s, const struct fn_fan_record *rec, const struct
 	return rc;
 }
 
+/* Is this bit of the record news to the receiver? */
+static bool is_news(struct fan_source *s, const struct fn_fan_record *rec, struct fan_sides *w,
+		    uint64_t bit)
+{
+	if (!w->name.len || !(bit & (FN_CREATE | FN_DELETE)))
+		return true;
+	return bit == FN_CREATE ? fan_told_create(s, rec, w) : fan_told_delete(s, rec, w);
+}
+
 static int named_record(struct fan_source *s, const struct fn_fan_record *rec, struct fan_sides *w)
 {
-	uint64_t bits = wanted_bits(s, rec), bit;
-	bool both = false;
+	uint64_t wanted = wanted_bits(s, rec), bits, bit;
+	uint64_t names = rec->mask & (FN_CREATE | FN_DELETE);
+	bool dir = rec->mask & FN_ISDIR && names, both = false;
 	int rc = s->base.stop;
 
-	if (fan_told_secret(s, &w->object))
-		bits &= FN_DIRENT_EVENTS;
-	if (w->in && w->name.len && (fan_told_any(s) || s->told.renames.used)) {
-		if (rec->mask & FN_CREATE && !fan_told_create(s, rec, w))
-			bits &= ~(uint64_t)FN_CREATE;
-		if (rec->mask & FN_DELETE && !fan_told_delete(s, rec, w))
-			bits &= ~(uint64_t)FN_DELETE;
-	}
-	if (rec->mask & FN_ISDIR && rec->mask & FN_DIRENT_EVENTS)
+	if (!w->in && dir)
 		move_dir(s, rec, w);
 	if (!w->in)
 		return rc;
-	if (bits & FN_CREATE && bits & FN_DELETE)
+	if (fan_told_secret(s, &w->object))
+		wanted &= FN_DIRENT_EVENTS;
+	bits = wanted | names;
+	if (names == (FN_CREATE | FN_DELETE))
 		both = fan_is_at(s, &w->object, w->root, w->path);
-	while ((bit = fn_fan_next_bit(&bits, both))) /* also when stopped: emit keeps them */
-		rc = emit_one(s, rec, w, bit);
-	if (rec->mask & FN_ISDIR && rec->mask & FN_CREATE && !w->stays)
-		appeared(s, rec, w);
+	while ((bit = fn_fan_next_bit(&bits, both))) { /* also when stopped: emit keeps them */
+		if (!is_news(s, rec, w, bit))
+			continue;
+		if (dir && bit == FN_CREATE)
+			move_dir(s, rec, w);
+		if (wanted & bit)
+			rc = emit_one(s, rec, w, bit);
+		if (dir && bit == FN_CREATE)
+			appeared(s, rec, w);
+	}
 	return rc;
 }
 
@@ -355,34 +367,33 @@ static bool find_target(const struct fan_source *s, const struct fn_fan_record *
 static int plain_rename(struct fan_source *s, const struct fn_fan_record *rec, struct fan_sides *w)
 {
 	struct fn_object target;
-	bool told;
 	int rc;
 
 	if (w->in && find_target(s, rec, &target))
 		w->target = &target;
-	told = !(fan_told_any(s) || s->told.renames.used) || fan_told_rename(s, rec, w);
-	rc = told ? fan_tell(s, rec, w, FN_RENAME) : s->base.stop;
-
+	rc = fan_told_rename(s, rec, w) ? fan_tell(s, rec, w, FN_RENAME) : s->base.stop;
 	if (rec->mask & FN_ISDIR && !w->in)
 		move_dir(s, rec, w);
 	return rc;
 }
 
-static void swap_sides(struct fan_source *s, const struct fn_fan_record *back,
-		       const struct fan_sides *w, struct fan_sides *v)
+static void sides_of(struct fan_source *s, const struct fn_fan_record *rec, struct fan_sides *w)
 {
-	*v = (struct fan_sides){.root = w->old_root, .old_root = w->root};
+	*w = (struct fan_sides){.root = -1, .old_root = -1};
+	fn_fan_object(&w->object, &rec->object);
+	w->name = rec->dir.name;
+	w->old_name = rec->old_dir.name;
+	w->old_in = place(s, &rec->old_dir, &w->old_dir, &s->old_path, &w->old_path, &w->old_root);
+	w->in = place(s, &rec->dir, &w->dir, &s->path, &w->path, &w->root);
+	fan_sides_keys(w);
+}
+
+static void swap_sides(const struct fn_fan_record *back, const struct fan_sides *w,
+		       struct fan_sides *v)
+{
+	fan_sides_swap(w, v);
 	fn_fan_object(&v->object, &back->object);
-	fn_object_copy(&v->dir, &w->old_dir);
-	fn_object_copy(&v->old_dir, &w->dir);
-	v->name = w->old_name;
-	v->old_name = w->name;
-	v->path = w->old_path;
-	v->old_path = w->path;
-	v->in = w->old_in;
-	v->old_in = w->in;
 	fan_sides_keys(v);
-	fan_told_turn(s, v);
 }
 
 /* The receiver is to forget what it knows of the old place before anything takes it. */
@@ -398,16 +409,21 @@ static void leave(struct fan_source *s, const struct fn_fan_record *rec, const s
 static int exchange_record(struct fan_source *s, const struct fn_fan_record *rec,
 			   const struct fn_fan_record *back, struct fan_sides *w)
 {
+	bool dir = rec->mask & FN_ISDIR, back_dir = back->mask & FN_ISDIR;
 	struct fan_sides v;
 
-	swap_sides(s, back, w, &v);
-	if (w->in && w->old_in && fan_told_known(s, w) && fan_told_known(s, &v)) {
+	swap_sides(back, w, &v);
+	fan_told_turn(s, &v);
+	if (w->in && w->old_in && fan_told_known(s, w, dir) && fan_told_known(s, &v, back_dir)) {
 		fan_told_exchange(s, rec, w, back, &v);
 		return fan_tell_exchange(s, rec, w, back, &v);
 	}
 	leave(s, rec, w);
 	leave(s, back, &v);
+	/* What left may have been on the way to the other. */
+	sides_of(s, rec, w);
 	plain_rename(s, rec, w);
+	sides_of(s, back, &v);
 	return plain_rename(s, back, &v);
 }
 
@@ -424,7 +440,7 @@ static int rename_record(struct fan_source *s, const struct fn_fan_record *rec, 
 	return plain_rename(s, rec, w);
 }
 
-static int overflow(struct fan_source *s)
+int fan_lost(struct fan_source *s)
 {
 	int rc;
 
@@ -432,8 +448,6 @@ static int overflow(struct fan_source *s)
 	fn_event_clear(&s->ev);
 	s->ev.mask = FN_Q_OVERFLOW;
 	rc = fn_source_emit(&s->base, &s->ev);
-	while (s->told.tracks)
-		fan_track_end(s, s->told.tracks);
 	fan_told_forget(s);
 	/* Renames may be among what was lost: find every directory anew. */
 	fn_pathmap_forget(s->map);
@@ -450,7 +464,7 @@ static bool nobody_asks(const struct fan_source *s, const struct fn_fan_record *
 {
 	unsigned n = (unsigned)__builtin_popcountll(wanted_bits(s, rec));
 
-	if (!s->wanted || fan_told_any(s) || !(w->dir.has || w->old_dir.has))
+	if (!s->wanted || s->told.any || !(w->dir.has || w->old_dir.has))
 		return false;
 	if (rec->mask & FN_ISDIR && rec->mask & FN_DIRENT_EVENTS)
 		return false;
@@ -472,6 +486,7 @@ static void find_object(struct fan_source *s, struct fan_sides *w)
 		now.fsid = w->dir.fsid;
 		now.has |= FN_OBJ_FSID;
 		fn_object_copy(&w->object, &now);
+		fan_sides_keys(w);
 	}
 	if (fd >= 0)
 		close(fd);
@@ -479,24 +494,20 @@ static void find_object(struct fan_source *s, struct fan_sides *w)
 
 int fan_record(struct fan_source *s, const struct fn_fan_record *rec)
 {
-	struct fan_sides w = {.root = -1, .old_root = -1};
+	struct fan_sides w;
 
 	if (rec->mask & FN_Q_OVERFLOW)
-		return overflow(s);
+		return fan_lost(s);
 	if (rec->mask & FN_DELETE_SELF && rec->mask & FN_ISDIR) {
 		fn_fan_object(&w.dir, &rec->dir);
-		fn_pathmap_pin(s->map, &w.dir, false);
-	}
-	if (!wanted_bits(s, rec) && !(rec->mask & FN_ISDIR) && !fan_told_any(s))
+		fn_pathmap_drop(s->map, &w.dir);
 		return 0;
-	fn_fan_object(&w.object, &rec->object);
-	w.name = rec->dir.name;
-	w.old_name = rec->old_dir.name;
-	w.old_in = place(s, &rec->old_dir, &w.old_dir, &s->old_path, &w.old_path, &w.old_root);
-	w.in = place(s, &rec->dir, &w.dir, &s->path, &w.path, &w.root);
+	}
+	if (!wanted_bits(s, rec) && !(rec->mask & FN_ISDIR) && !s->told.any)
+		return 0;
+	sides_of(s, rec, &w);
 	if (!w.object.has && w.in && rec->mask & FN_ISDIR && rec->mask & (FN_CREATE | FN_RENAME))
 		find_object(s, &w);
-	fan_sides_keys(&w);
 	if (rec->mask & FN_RENAME)
 		fan_told_turn(s, &w);
 	if (!w.in && !w.old_in)

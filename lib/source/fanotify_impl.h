@@ -44,7 +44,8 @@ struct fan_source {
 	struct fn_pathmap *map;
 	struct fn_pathbuf path, old_path, spot_path;
 	struct fan_told told;
-	char name[2][FN_NAME_MAX];
+	char name[FN_NAME_MAX];
+	bool mending;            /* what is told now is not from a record */
 	struct fn_object *later; /* directories that could not be walked yet */
 	size_t nlater;
 	struct fn_comm_cache *comm;
@@ -80,6 +81,12 @@ enum fn_place fan_find_dir(struct fan_source *s, const struct fn_object *dir);
 /* A directory that appeared at path below a root: mark what is in it and report it SYNTHETIC. If
  * something else is there by now, that has an event of its own. */
 int fan_appeared(struct fan_source *s, int root, struct fn_str path, const struct fn_object *dir);
+int fan_open(struct fan_source *s, const struct fn_object *object, int flags); /* by handle */
+/* What has the name now? 0, -ENOENT (or another error that it cannot exist by), -EXDEV (a mount
+ * covers it), else it cannot be said. */
+int fan_look(struct fan_source *s, const struct fn_object *dir, struct fn_str name,
+	     struct fn_object *now, bool *isdir);
+bool fan_is_there(struct fan_source *s, const struct fan_sides *w); /* at its new side */
 /* What could not be opened where it was believed to be; last: it is gone. */
 void fan_walk_late(struct fan_source *s, bool last);
 /* Mark a tree, again after events were lost. */
@@ -87,6 +94,8 @@ int fan_walk_marks(struct fan_source *s, int root);
 
 /* fanotify_event.c */
 int fan_record(struct fan_source *s, const struct fn_fan_record *rec);
+/* Events are gone. */
+int fan_lost(struct fan_source *s);
 /* One event, and what follows from it for the directories. */
 int fan_tell(struct fan_source *s, const struct fn_fan_record *rec, const struct fan_sides *w,
 	     uint64_t bit);
