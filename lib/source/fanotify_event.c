@@ -346,19 +346,21 @@ static bool told_by_name(const struct fan_source *s, size_t at, const struct fn_
  * The kernel tells of the overwritten object right after the rename: the number of its links
  * changed. Only a mark of the whole file system hears it, and if ATTRIB is wanted.
  */
-static bool find_target(const struct fan_source *s, const struct fn_fan_record *rec,
-			struct fn_object *target)
+static bool find_target(struct fan_source *s, const struct fn_fan_record *rec,
+			const struct fan_sides *w, struct fn_object *target)
 {
 	struct fn_fan_record next;
 	const struct fn_fan_fid *fid;
-	int n = s->pos < s->len ? fn_fan_parse(s->buf + s->pos, s->len - s->pos, &next) : -1;
+	size_t end = fan_next_of(s, rec->pid, &next);
 
-	if (n < 0 || next.pid != rec->pid || next.mask != (FN_ATTRIB | (rec->mask & FN_ISDIR)) ||
-	    next.dir.name.len)
+	if (!end && s->have_rename && s->kernel_mask & FN_ATTRIB) {
+		fan_await_call(s, &w->dir);
+		end = fan_next_of(s, rec->pid, &next);
+	}
+	if (!end || next.mask != (FN_ATTRIB | (rec->mask & FN_ISDIR)) || next.dir.name.len)
 		return false;
 	fid = next.mask & FN_ISDIR ? &next.dir : &next.object;
-	if (!fid->present || fan_same_handle(fid, &rec->object) ||
-	    told_by_name(s, s->pos + (size_t)n, fid))
+	if (!fid->present || fan_same_handle(fid, &rec->object) || told_by_name(s, end, fid))
 		return false;
 	fn_fan_object(target, fid);
 	return true;
@@ -369,7 +371,7 @@ static int plain_rename(struct fan_source *s, const struct fn_fan_record *rec, s
 	struct fn_object target;
 	int rc;
 
-	if (w->in && find_target(s, rec, &target))
+	if (w->in && find_target(s, rec, w, &target))
 		w->target = &target;
 	rc = fan_told_rename(s, rec, w) ? fan_tell(s, rec, w, FN_RENAME) : s->base.stop;
 	if (rec->mask & FN_ISDIR && !w->in)
@@ -385,7 +387,6 @@ static void sides_of(struct fan_source *s, const struct fn_fan_record *rec, stru
 	w->old_name = rec->old_dir.name;
 	w->old_in = place(s, &rec->old_dir, &w->old_dir, &s->old_path, &w->old_path, &w->old_root);
 	w->in = place(s, &rec->dir, &w->dir, &s->path, &w->path, &w->root);
-	fan_sides_keys(w);
 }
 
 static void swap_sides(const struct fn_fan_record *back, const struct fan_sides *w,
@@ -393,7 +394,6 @@ static void swap_sides(const struct fn_fan_record *back, const struct fan_sides 
 {
 	fan_sides_swap(w, v);
 	fn_fan_object(&v->object, &back->object);
-	fan_sides_keys(v);
 }
 
 /* The receiver is to forget what it knows of the old place before anything takes it. */
@@ -486,7 +486,6 @@ static void find_object(struct fan_source *s, struct fan_sides *w)
 		now.fsid = w->dir.fsid;
 		now.has |= FN_OBJ_FSID;
 		fn_object_copy(&w->object, &now);
-		fan_sides_keys(w);
 	}
 	if (fd >= 0)
 		close(fd);

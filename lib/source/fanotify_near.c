@@ -6,9 +6,12 @@
  */
 #include "source/fanotify_impl.h"
 
+#include <dirent.h>
+#include <fcntl.h>
 #include <poll.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 #define WITHIN 256 /* records */
 #define THREADS 4  /* records of the same process that may be another thread's */
@@ -83,6 +86,34 @@ bool fan_await(struct fan_source *s, int64_t *until)
 	if (now < *until && poll(&p, 1, (int)(*until - now)) > 0)
 		fan_drain(s);
 	return s->len > len;
+}
+
+size_t fan_next_of(const struct fan_source *s, int32_t pid, struct fn_fan_record *next)
+{
+	size_t at = s->pos;
+
+	for (int i = 0; i < WITHIN && at < s->len; i++) {
+		int n = fn_fan_parse(s->buf + at, s->len - at, next);
+
+		if (n < 0)
+			break;
+		at += (size_t)n;
+		if (next->pid == pid)
+			return at;
+	}
+	return 0;
+}
+
+void fan_await_call(struct fan_source *s, const struct fn_object *dir)
+{
+	char none[8];
+	int fd = fan_open(s, dir, O_RDONLY | O_DIRECTORY | O_NOATIME);
+
+	if (fd < 0)
+		return;
+	(void)!getdents64(fd, none, sizeof(none)); /* waits for the lock; there is no room */
+	close(fd);
+	fan_drain(s);
 }
 
 /* The rename that is the way back of rec; *end: something else came to the place that rec left, or
