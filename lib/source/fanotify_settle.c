@@ -72,7 +72,7 @@ static void look(struct fan_source *s, struct mends *m, struct fan_spot *p)
 	rc = fan_look(s, &dir, name_of(p), &now, &mend.isdir);
 	if (rc && rc != -ENOENT && rc != -ENOTDIR && rc != -EXDEV)
 		return;
-	p->doubt = false;
+	p->doubt = p->left = false;
 	p->round = s->told.round;
 	mend.empty = rc;
 	if (rc == 0)
@@ -283,7 +283,7 @@ static bool pass(struct fan_source *s)
 	bool any;
 
 	for (struct fan_spot *p = s->told.spots; p; p = p->next)
-		if (p->doubt && fan_thing_inside(s, p->dir))
+		if ((p->doubt || (p->left && p->came->again)) && fan_thing_inside(s, p->dir))
 			look(s, &m, p);
 	any = mend_all(s, &m);
 	for (size_t i = 0; i < m.n; i++)

@@ -7,7 +7,7 @@
 
 #define HIDDEN_ROUNDS 64
 
-static uint64_t id_of(const struct fn_object *o)
+uint64_t fan_id(const struct fn_object *o)
 {
 	uint64_t id = o->has ? fn_object_hash(o) ^ o->fsid : 0;
 
@@ -16,14 +16,7 @@ static uint64_t id_of(const struct fn_object *o)
 
 static uint64_t key_of(const struct fn_object *dir, struct fn_str name)
 {
-	return dir->has && name.len ? fn_keymap_key(id_of(dir), name) : 0;
-}
-
-void fan_sides_keys(struct fan_sides *w)
-{
-	w->id = id_of(&w->object);
-	w->key = key_of(&w->dir, w->name);
-	w->old_key = key_of(&w->old_dir, w->old_name);
+	return dir->has && name.len ? fn_keymap_key(fan_id(dir), name) : 0;
 }
 
 void fan_sides_swap(const struct fan_sides *w, struct fan_sides *v)
@@ -58,12 +51,12 @@ static bool add(struct fan_source *s, struct fn_keymap *map, uint64_t key, const
 
 struct fan_thing *fan_thing_find(const struct fan_source *s, const struct fn_object *o)
 {
-	return find(&s->told.thing_of, id_of(o));
+	return find(&s->told.thing_of, fan_id(o));
 }
 
 struct fan_thing *fan_thing_of(struct fan_source *s, const struct fn_object *o, bool isdir)
 {
-	uint64_t id = id_of(o);
+	uint64_t id = fan_id(o);
 	struct fan_thing *t = find(&s->told.thing_of, id);
 
 	if (t || !id)
@@ -191,7 +184,8 @@ static void sweep_spots(struct fan_source *s)
 	for (; p; p = next) {
 		next = p->next;
 		if (p->round == s->told.round && add(s, &s->told.spot_of, p->key, p)) {
-			p->touched = false;
+			p->touched = p->left = false;
+			p->came = NULL;
 			p->next = s->told.spots;
 			s->told.spots = p;
 			p->dir->keep = true;
@@ -221,8 +215,8 @@ static void sweep(struct fan_source *s, bool all)
 	for (; t; t = next) {
 		next = t->next;
 		if (!all && (t->keep || t->round == s->told.round || is_hidden(s, t)) &&
-		    add(s, &s->told.thing_of, t->id, t)) {
-			t->keep = false;
+		    (add(s, &s->told.thing_of, t->id, t) || t->keep)) {
+			t->keep = t->again = false;
 			t->bare = t->bare && (t->hidden || t->round == s->told.round);
 			t->next = s->told.things;
 			s->told.things = t;

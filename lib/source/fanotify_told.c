@@ -6,15 +6,15 @@
 
 void fan_told_learn(struct fan_source *s, const struct fn_fan_record *rec)
 {
-	struct fan_sides w = {.id = 0};
-	uint64_t n = 0;
+	struct fn_object object;
+	uint64_t n = 0, id;
 
-	fn_fan_object(&w.object, &rec->object);
-	fan_sides_keys(&w);
-	if (!w.id)
+	fn_fan_object(&object, &rec->object);
+	id = fan_id(&object);
+	if (!id)
 		return;
-	fn_keymap_get(&s->told.renames, w.id, &n);
-	fn_keymap_put(&s->told.renames, w.id, n + 1);
+	fn_keymap_get(&s->told.renames, id, &n);
+	fn_keymap_put(&s->told.renames, id, n + 1);
 }
 
 static uint64_t to_come(const struct fan_source *s, uint64_t id)
@@ -26,10 +26,10 @@ static uint64_t to_come(const struct fan_source *s, uint64_t id)
 
 void fan_told_turn(struct fan_source *s, const struct fan_sides *w)
 {
-	uint64_t n = to_come(s, w->id);
+	uint64_t id = fan_id(&w->object), n = to_come(s, id);
 
 	if (n)
-		fn_keymap_put(&s->told.renames, w->id, n - 1);
+		fn_keymap_put(&s->told.renames, id, n - 1);
 }
 
 bool fan_told_secret(const struct fan_source *s, const struct fn_object *object)
@@ -107,15 +107,26 @@ void fan_told_walked(struct fan_source *s, const struct fn_object *object,
 	fan_spot_set(p, FAN_TAKEN, t, isdir, true);
 }
 
-/* Something was said of the name; more than once, and the order is not sure. */
-static struct fan_spot *touch(struct fan_source *s, const struct fn_object *dir, struct fn_str name)
+/* t is said to come to the name, or to leave it. */
+static struct fan_spot *touch(struct fan_source *s, const struct fn_object *dir, struct fn_str name,
+			      struct fan_thing *t, bool comes)
 {
 	struct fan_spot *p = fan_spot_of(s, dir, name);
 
-	if (p && p->touched)
+	if (!p)
+		return NULL;
+	if (!p->touched) {
+		p->came = comes ? t : NULL;
+	} else if (!comes && t && !t->isdir && p->came == t && !p->left) {
+		p->left = true;
+		s->told.any |= t->again;
+	} else {
+		p->left = false;
 		fan_doubt(s, p);
-	if (p)
-		p->touched = true;
+		if (comes && t)
+			t->again = true;
+	}
+	p->touched = true;
 	return p;
 }
 
@@ -147,8 +158,8 @@ static void arrive(struct fan_source *s, struct fan_spot *p, struct fan_thing *t
 bool fan_told_create(struct fan_source *s, const struct fn_fan_record *rec, struct fan_sides *w)
 {
 	bool isdir = rec->mask & FN_ISDIR;
-	struct fan_spot *p = touch(s, &w->dir, w->name), *place;
 	struct fan_thing *t = fan_thing_of(s, &w->object, isdir);
+	struct fan_spot *p = touch(s, &w->dir, w->name, t, true), *place;
 
 	if (!p)
 		return true;
@@ -176,8 +187,8 @@ bool fan_told_create(struct fan_source *s, const struct fn_fan_record *rec, stru
 bool fan_told_delete(struct fan_source *s, const struct fn_fan_record *rec, struct fan_sides *w)
 {
 	bool isdir = rec->mask & FN_ISDIR, had;
-	struct fan_spot *p = touch(s, &w->dir, w->name);
 	struct fan_thing *t = fan_thing_of(s, &w->object, isdir);
+	struct fan_spot *p = touch(s, &w->dir, w->name, t, false);
 
 	if (!p)
 		return true;
@@ -186,7 +197,7 @@ bool fan_told_delete(struct fan_source *s, const struct fn_fan_record *rec, stru
 		t->doomed = true;
 		t->pid = rec->pid;
 	}
-	if (had && (to_come(s, w->id) || (isdir && rec->mask & FN_CREATE))) {
+	if (had && (to_come(s, fan_id(&w->object)) || (isdir && rec->mask & FN_CREATE))) {
 		/* it stands too early */
 		if (p->state == FAN_UNTOLD)
 			fan_spot_set(p, FAN_TAKEN, t, isdir, false);
@@ -252,8 +263,8 @@ bool fan_told_rename(struct fan_source *s, const struct fn_fan_record *rec, stru
 {
 	bool isdir = rec->mask & FN_ISDIR, had;
 	struct fan_thing *t = fan_thing_of(s, &w->object, isdir);
-	struct fan_spot *from = w->old_in ? touch(s, &w->old_dir, w->old_name) : NULL;
-	struct fan_spot *to = w->in ? touch(s, &w->dir, w->name) : NULL;
+	struct fan_spot *from = w->old_in ? touch(s, &w->old_dir, w->old_name, t, false) : NULL;
+	struct fan_spot *to = w->in ? touch(s, &w->dir, w->name, t, true) : NULL;
 	struct fan_spot *place = fan_thing_place(s, t);
 
 	place = place == from ? NULL : place;
@@ -296,7 +307,7 @@ static void swapped(struct fan_source *s, const struct fn_fan_record *rec,
 {
 	bool isdir = rec->mask & FN_ISDIR;
 	struct fan_thing *t = fan_thing_of(s, &w->object, isdir);
-	struct fan_spot *p = touch(s, &w->dir, w->name);
+	struct fan_spot *p = touch(s, &w->dir, w->name, t, true);
 
 	if (p)
 		fan_spot_set(p, FAN_TAKEN, t, isdir, false);

@@ -9,7 +9,8 @@
  * stands for several changes, in an order that the queue no longer says. So names of which more
  * than one thing was said are in doubt, and when all that was read is worked off, they are looked
  * at: what is told in the end is what is there (fanotify_settle.c). A name that was spoken of
- * once is as its record says.
+ * once is as its record says. So is one to which a file came that left again: what is merged
+ * into these needs a way back, which is a record of its own (but for a link made anew).
  */
 #ifndef FN_SOURCE_FANOTIFY_TOLD_H
 #define FN_SOURCE_FANOTIFY_TOLD_H
@@ -32,6 +33,7 @@ struct fan_thing {
 	bool bare;   /* of a directory: the receiver knows nothing in it but what spots say */
 	bool hidden; /* the receiver is not to hear of it */
 	bool doomed; /* its DELETE was read: where it is not found, it is deleted */
+	bool again;  /* came to a name of which something was said before */
 	bool keep;
 	uint8_t has, len, handle[];
 };
@@ -46,23 +48,24 @@ enum fan_state {
 struct fan_spot {
 	struct fan_spot *next;
 	struct fan_thing *dir, *who; /* FAN_TAKEN and NULL: by somebody */
+	struct fan_thing *came;      /* what the first record says came here, or NULL */
 	uint64_t key;
 	uint32_t round, age;
 	enum fan_state state;
 	bool isdir;
 	bool seen;    /* told from a look at the file system: older records may follow */
 	bool touched; /* by a record */
+	bool left;    /* `came` has left again, and nothing else was said */
 	bool doubt;   /* to be looked at */
 	uint32_t mend;
 	uint8_t len;
 	char name[];
 };
 
-/* A record's object and places; ids and keys are 0 where they are not known. */
+/* A record's object and places. */
 struct fan_sides {
 	struct fn_object object, dir, old_dir;
 	struct fn_str name, old_name, path, old_path;
-	uint64_t id, key, old_key;
 	int root, old_root;
 	const struct fn_object *target; /* overwritten by a rename, or NULL */
 	bool in, old_in;                /* below a root, and the receiver is or was to know of it */
@@ -81,7 +84,7 @@ struct fan_told {
 };
 
 /* fanotify_spots.c: the state itself. */
-void fan_sides_keys(struct fan_sides *w);
+uint64_t fan_id(const struct fn_object *o); /* never below 2; 0 where it is not known */
 /* The places of the way back; its object is not set. */
 void fan_sides_swap(const struct fan_sides *w, struct fan_sides *v);
 struct fan_thing *fan_thing_find(const struct fan_source *s, const struct fn_object *o);
