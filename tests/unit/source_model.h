@@ -9,6 +9,7 @@
 struct model {
 	char *paths[MODEL_MAX]; /* relative; a directory ends in '/' */
 	size_t n;
+	size_t events;
 };
 
 static unsigned model_seed;
@@ -75,6 +76,7 @@ static int model_event(const struct fn_event *ev, void *arg)
 	char path[4096], old[4096];
 	bool dir = ev->mask & FN_ISDIR;
 
+	m->events++;
 	snprintf(path, sizeof(path), "%.*s", (int)ev->path.len, ev->path.data ? ev->path.data : "");
 	snprintf(old, sizeof(old), "%.*s", (int)ev->old_path.len,
 		 ev->old_path.data ? ev->old_path.data : "");
@@ -190,19 +192,34 @@ static void random_change(void)
 	(void)rc; /* many fail, by design */
 }
 
+static bool model_has(const struct model *m, const char *path)
+{
+	for (size_t i = 0; i < m->n; i++)
+		if (!strcmp(m->paths[i], path))
+			return true;
+	return false;
+}
+
+/* Until the last change is told and nothing more comes of it. The queue itself is hardly ever
+ * empty where others change the same file system. */
 static void drain_model(struct fn_source *src, struct model *m, int quiet_ms)
 {
 	struct pollfd p = {fn_source_fd(src), POLLIN, 0};
-	int64_t end = ms_now() + quiet_ms;
+	int64_t end = 0, limit = ms_now() + 10000;
+	size_t before;
 
-	for (;;) {
+	make_node(at("root/end"));
+	for (int still = 0; ms_now() < limit;) {
 		int timeout = fn_source_timeout(src);
 
-		if (poll(&p, 1, timeout < 0 || timeout > 20 ? 20 : timeout) > 0)
-			end = ms_now() + quiet_ms;
-		CHECK(fn_source_dispatch(src, model_event, m) == 0);
-		if (ms_now() >= end)
+		if (still > 3 && ms_now() >= end && model_has(m, "end"))
 			return;
+		before = m->events;
+		poll(&p, 1, timeout < 0 || timeout > 10 ? 10 : timeout);
+		CHECK(fn_source_dispatch(src, model_event, m) == 0);
+		still = m->events == before ? still + 1 : 0;
+		if (!still || !end)
+			end = ms_now() + quiet_ms;
 	}
 }
 
@@ -244,7 +261,7 @@ static void random_round(int seed, void (*changes)(struct fn_source *src, struct
 	tree_begin();
 	if (watch_tree(&w, NAMES) == 0) {
 		changes(w.src, &m);
-		drain_model(w.src, &m, 40);
+		drain_model(w.src, &m, 20);
 		model_compare(&m);
 	}
 	if (unit_faults > before)

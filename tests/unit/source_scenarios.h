@@ -394,6 +394,8 @@ static void mode_and_command(void)
 	tree_end(&w);
 }
 
+#define LONG_QUEUE 200000
+
 static long queue_bound(void)
 {
 	char path[80];
@@ -410,12 +412,27 @@ static long queue_bound(void)
 	return n;
 }
 
+/* Of the queue, others who change the same file system fill a part. */
+static void pump_until_lost(struct watch *w)
+{
+	int64_t end = ms_now() + 10000;
+
+	while (!w->overflows && ms_now() < end)
+		pump(w, 100);
+	while (pump(w, 0))
+		;
+}
+
 /* The queue runs over while nobody reads; afterwards everything is told again. */
 static void overflow(void)
 {
 	struct watch w;
 	long bound = queue_bound();
 
+	if (bound > LONG_QUEUE) {
+		printf("# max_queued_events is %ld: too many to queue\n", bound);
+		return;
+	}
 	tree_begin();
 	make_dir(at("root/a"));
 	watch_tree(&w, NAMES);
@@ -426,10 +443,10 @@ static void overflow(void)
 	make_dir(at("root/unseen"));
 	make_dir(at("root/unseen/below"));
 	move(at("root/a"), at("root/b"));
-	pump_until(&w, (size_t)bound / 2);
+	pump_until_lost(&w);
 	CHECK(w.overflows >= 1);
 	w.quiet = false;
-	w.checked = w.n;
+	w.n = w.checked = 0; /* there are no lines of those */
 	make_node(at("root/unseen/below/f"));
 	EXPECT(&w, "create unseen/below/f");
 	make_node(at("root/b/f"));

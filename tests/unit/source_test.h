@@ -218,7 +218,7 @@ static void pump_until(struct watch *w, size_t n)
 
 	while (w->n < n && ms_now() < end)
 		pump(w, 100);
-	while (pump(w, w->n == w->checked ? 30 : 0))
+	while (pump(w, w->n == w->checked ? 15 : 0))
 		;
 }
 
