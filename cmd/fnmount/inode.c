@@ -140,14 +140,10 @@ static void grow(struct table *t)
 }
 
 /* A directory to open handles of fd's file system through, -1 where that is not to be had: it takes
- * a capability and a store that can. Tried, not guessed, but for FUSE: its handles are good for as
- * long as the kernel happens to know the inode, as it does now. */
-static int reopen_dir(int fd, const struct statfs *fs)
+ * a capability and a store that can. Tried, not guessed. */
+static int reopen_dir(int fd)
 {
-	int dir = fs->f_type == FUSE_SUPER_MAGIC
-			  ? -1
-			  : openat(fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	int again = -1;
+	int dir = openat(fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC), again = -1;
 	struct handle h;
 
 	if (dir < 0)
@@ -166,9 +162,8 @@ static int reopen_dir(int fd, const struct statfs *fs)
 /* The store of a device; made when it is met first. fd is any object in it. */
 static struct store *store_of(struct table *t, dev_t dev, int fd)
 {
-	struct statfs fs = {0};
+	struct statfs fs;
 	struct store *s, **tail = &t->stores;
-	bool known;
 
 	for (s = t->stores; s; s = s->next) {
 		if (s->dev == dev)
@@ -179,9 +174,9 @@ static struct store *store_of(struct table *t, dev_t dev, int fd)
 	if (!s)
 		return NULL;
 	s->dev = dev;
-	known = !fstatfs(fd, &fs);
-	s->dir = reopen_dir(fd, &fs);
-	if (known) {
+	s->dir = reopen_dir(fd);
+	if (!fstatfs(fd, &fs)) {
+		s->forgetful = fs.f_type == FUSE_SUPER_MAGIC;
 		memcpy(&s->fsid, &fs.f_fsid, sizeof(s->fsid));
 		s->remote = !fs_is_local(&fs);
 	}
@@ -205,8 +200,26 @@ static void close_fd(struct table *t, struct inode *i)
 	t->fds--;
 }
 
-/* Closes descriptors of inodes nobody works on, where the object can be found again. How many. */
-static size_t close_some(struct table *t)
+/* An object without a name lasts as long as its descriptor, and so does the claim to its number. */
+static bool has_name(int fd)
+{
+	struct statx st;
+
+	return !statx(fd, "", AT_EMPTY_PATH | AT_STATX_DONT_SYNC, STATX_NLINK, &st) &&
+	       (!(st.stx_mask & STATX_NLINK) || st.stx_nlink > 0);
+}
+
+static bool can_close(const struct inode *i, bool need)
+{
+	const struct store *s = i->store;
+
+	return i->fd >= 0 && !i->users && i->handle_len && s->dir >= 0 && (need || !s->forgetful) &&
+	       has_name(i->fd);
+}
+
+/* Closes descriptors of inodes nobody works on, where the object can be found again, or with need,
+ * perhaps. How many. */
+static size_t close_some(struct table *t, bool need)
 {
 	const size_t some = t->fds_max / 16 + 1;
 	size_t want = some;
@@ -214,7 +227,7 @@ static size_t close_some(struct table *t)
 	for (size_t b = 0; b <= t->by_id.mask && want; b++) {
 		t->clock = (t->clock + 1) & t->by_id.mask;
 		for (struct inode *i = t->by_id.slot[t->clock]; i && want; i = i->next_id) {
-			if (i->fd < 0 || i->users || !i->handle_len || i->store->dir < 0)
+			if (!can_close(i, need))
 				continue;
 			close_fd(t, i);
 			want--;
@@ -231,7 +244,7 @@ static bool make_room(struct table *t, int err)
 	if (err != -EMFILE && err != -ENFILE)
 		return false;
 	pthread_mutex_lock(&t->lock);
-	closed = close_some(t);
+	closed = close_some(t, true);
 	pthread_mutex_unlock(&t->lock);
 	return closed > 0;
 }
@@ -247,10 +260,13 @@ int table_openat(struct table *t, int dirfd, const char *name, int flags, mode_t
 	return fd;
 }
 
+/* After a search in vain the next is some way off: it goes through the whole table. */
 static void count_fd(struct table *t)
 {
-	if (++t->fds > t->fds_max)
-		close_some(t);
+	if (++t->fds <= t->fds_max)
+		t->fds_next = t->fds_max;
+	else if (t->fds > t->fds_next && !close_some(t, false))
+		t->fds_next = t->fds + t->fds_max / 16;
 }
 
 static void inode_free(struct table *t, struct inode *i)

@@ -23,6 +23,7 @@ struct store {
 	unsigned index; /* 0: that of the backing directory itself */
 	int dir;        /* any open directory in it, for open_by_handle_at(); -1: cannot */
 	bool remote;    /* a descriptor here does not keep an inode number from being used again */
+	bool forgetful; /* its handles may open only what this kernel knows at the moment */
 };
 
 struct posix_owner {
@@ -60,6 +61,7 @@ struct table {
 	pthread_mutex_t lock;
 	struct bucket_array by_id, by_ino, by_handle;
 	size_t count, fds, fds_max, clock;
+	size_t fds_next; /* beyond it, look for descriptors to close */
 	uint64_t last_id;
 	struct inode *root;
 	struct store *stores;

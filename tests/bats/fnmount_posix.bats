@@ -196,3 +196,22 @@ attributes='echo x >f; chmod 640 f; chmod 4755 f; chown 1:2 f; touch -d @12345.6
 	grep -q 'Too many open files' said
 	[ "$(cat m/many/1; echo ok)" = ok ]
 }
+
+# Who holds a file knows it by its number, as virtiofsd does.
+@test "what was deleted and is held stays itself, and its number its own, when descriptors are short" {
+	few_descriptors 200
+	run -0 python3 - <<-'EOF'
+		import os
+		for i in range(60):
+		    open(f"b/dead{i}", "w").close()
+		held = [os.open(f"m/dead{i}", os.O_PATH) for i in range(60)]
+		for i in range(60):
+		    os.unlink(f"b/dead{i}")
+		alive = []
+		for i in range(600):
+		    open(f"m/new{i}", "w").close()
+		    alive.append(os.open(f"m/new{i}", os.O_PATH))
+		numbers = [os.fstat(fd).st_ino for fd in held + alive]
+		assert len(set(numbers)) == len(numbers), "a number twice"
+	EOF
+}
