@@ -129,7 +129,7 @@ dir/b MOVED_TO" ]
 # No kernel here is a vsock host, and the one below may have no NFS. The guest is and has: both ends
 # are in it.
 @test "vsock brings the events; NFS" {
-	[ "$FN_GUEST_KIND" = uml ] || return 0 # its kernel has vsock_loopback, nfs and nfsd as modules
+	[ "$FN_GUEST_KIND" = uml ] || skip "not on QEMU" # UML has vsock_loopback, nfs and nfsd as modules
 	need_command socat
 	guest_start g /src
 	on() { guest g <<<"$4"; } # the far side
@@ -187,7 +187,7 @@ over_nfs() {
 
 # The other way round: who watches the mount hears of the clients and of what is done behind it, once.
 @test "an NFS server exports a mount of fnmount" {
-	[ "$FN_GUEST_KIND" = uml ] || return 0 # as above
+	[ "$FN_GUEST_KIND" = uml ] || skip "not on QEMU" # as above
 	guest_start g /src
 	guest g <<-'EOF'
 		mkdir -p /src /export
@@ -219,7 +219,7 @@ over_nfs() {
 
 # Kata puts a volume below the directory that virtiofsd exports, and binds it into the container.
 @test "Kata: a volume that is a mount of fnmount, fnsend in the container" {
-	[ "$FN_GUEST_CACHE" != none ] || return 0 # as in replay.bats
+	[ "$FN_GUEST_CACHE" != none ] || skip "names are not cached" # as in replay.bats
 	ONLY_LINE='fnmount *' type_in host Kata 1 host
 	on host sh -c 'mkdir -p /mnt/share/volume; mount --bind /export /mnt/share/volume; mount --rbind /mnt/share /mnt/src'
 	stand_in_virtiofsd /mnt/src
