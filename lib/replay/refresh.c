@@ -56,6 +56,17 @@ static int open_only_cached(int dirfd, const char *name)
 	return (int)syscall(SYS_openat2, dirfd, name, &how, sizeof(how));
 }
 
+/* ThreadSanitizer did not see openat2(), and takes close() for that of who had the number before.
+ */
+void fn_close_cached(int fd)
+{
+	int err = errno;
+
+	if (fd >= 0)
+		syscall(SYS_close, fd);
+	errno = err;
+}
+
 static int open_cached(int dirfd, const char *name)
 {
 	int fd = open_only_cached(dirfd, name);
@@ -69,8 +80,7 @@ static bool has_to_ask(int dirfd, const char *name)
 {
 	int fd = open_only_cached(dirfd, name);
 
-	if (fd >= 0)
-		close(fd);
+	fn_close_cached(fd);
 	return fd < 0 && errno == EAGAIN;
 }
 
@@ -113,8 +123,7 @@ int fn_refresh_object(int outside, int dirfd, const char *name, bool written, bo
 	if (known)
 		unlinked = refresh_object(fd, &before, r == 1 && is_under(dirfd, name, &before),
 					  written);
-	if (fd >= 0)
-		close(fd);
+	fn_close_cached(fd);
 	if (ended)
 		*ended = unlinked && r == 0;
 	return r;

@@ -46,4 +46,7 @@ int fn_refresh_data(int fd);
 /* open() of what an O_PATH descriptor stands for. A descriptor or -errno. */
 int fn_reopen(int fd, int flags);
 
+/* What RESOLVE_CACHED opened; less than 0: nothing. errno is kept. */
+void fn_close_cached(int fd);
+
 #endif

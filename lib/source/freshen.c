@@ -137,7 +137,6 @@ bool fn_freshen_known(struct fn_freshen *f, struct fn_str path)
 		return false;
 	split(path, dir);
 	fd = (int)syscall(SYS_openat2, f->root, *dir ? dir : ".", &how, sizeof(how));
-	if (fd >= 0)
-		close(fd);
+	fn_close_cached(fd);
 	return fd >= 0 || (errno != EAGAIN && errno != ENOENT);
 }
