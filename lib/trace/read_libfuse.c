@@ -97,6 +97,7 @@ static bool date(struct fn_cursor *c, int64_t *ns)
 {
 	struct tm tm = {0};
 	int zone;
+	int64_t sec;
 	uint32_t fraction;
 	bool west;
 
@@ -110,7 +111,10 @@ static bool date(struct fn_cursor *c, int64_t *ns)
 	tm.tm_year -= 1900;
 	tm.tm_mon -= 1;
 	zone = (zone / 100 * 60 + zone % 100) * 60;
-	*ns = ((int64_t)timegm(&tm) + (west ? zone : -zone)) * 1000000000 + fraction;
+	sec = (int64_t)timegm(&tm) + (west ? zone : -zone);
+	if (sec < 0 || sec >= INT64_MAX / 1000000000)
+		return false;
+	*ns = sec * 1000000000 + fraction;
 	return true;
 }
 
