@@ -64,11 +64,6 @@ void fn_repeat_free(struct fn_repeat *r)
 	free(r);
 }
 
-bool fn_repeat_creates(const struct fn_repeat *r)
-{
-	return !r->creates_known || r->creates;
-}
-
 const char *fn_repeat_why(const struct fn_repeat *r)
 {
 	return r->why;

@@ -34,8 +34,4 @@ int fn_repeat_event(struct fn_repeat *r, const struct fn_event *ev);
 /* Why the last one that returned 0 was not repeated. */
 const char *fn_repeat_why(const struct fn_repeat *r);
 
-/* False once it was found that the kernel keeps no names (cache=none): CREATE is not safe then,
- * for every look at a name comes to the server. */
-bool fn_repeat_creates(const struct fn_repeat *r);
-
 #endif

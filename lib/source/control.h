@@ -40,7 +40,6 @@ int fn_control_inject_many(struct fn_control_file *f, struct fn_event *const *ev
 int fn_control_arm(struct fn_control_file *f, struct fn1_arm *arm);
 /* Nothing is armed any more. What the server answers to that comes later, to nobody. */
 int fn_control_disarm(struct fn_control_file *f);
-int fn_control_ping(struct fn_control_file *f);
 
 /* The next event, GONE or OVERFLOW; its strings are valid until the next call. 1, 0: none now,
  * or -errno: the connection is gone. */

@@ -371,20 +371,6 @@ int fn_control_disarm(struct fn_control_file *f)
 	return n < 0 ? (int)n : fn_control_send(f, buf, (size_t)n);
 }
 
-int fn_control_ping(struct fn_control_file *f)
-{
-	_Alignas(8) uint8_t buf[64];
-	struct fn1_msg msg;
-	uint64_t token = 0;
-	int rc;
-
-	++f->unique;
-	rc = ask(f, buf, fn1_put_ping(buf, sizeof(buf), FN1_REQUEST, f->unique, f->unique), &msg);
-	if (!rc)
-		rc = fn1_get_ping(&msg, &token);
-	return rc ? rc : token == f->unique ? 0 : -EBADMSG;
-}
-
 static bool is_event(const struct fn1_msg *msg)
 {
 	return msg->kind == FN1_NOTIFY && msg->code >= NOTIFY_FN1_EVENT &&
