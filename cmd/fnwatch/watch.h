@@ -34,7 +34,7 @@ struct watch {
 	bool *root_gone; /* one for each root */
 	bool done, any_gone, any_lost, timed_out;
 	bool lost_more; /* a source did not say how many */
-	int status; /* of a failure, 0: none */
+	int status;     /* of a failure, 0: none */
 	int64_t deadline_ns;
 	uint64_t seen, dropped, overflows, lost; /* dropped: by --exclude-writer */
 	sigset_t wait_mask;                      /* in force while waiting */

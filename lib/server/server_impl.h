@@ -35,7 +35,7 @@ struct fn_follow {
 	unsigned idle_rounds; /* in a row that brought nothing */
 	unsigned replies;     /* of the server, when the last one ended */
 	long gather_ns;
-	bool expects;         /* it has to be told what the server does itself */
+	bool expects; /* it has to be told what the server does itself */
 };
 
 struct fn_reserved {
