@@ -84,9 +84,11 @@ static void advance(struct dir *d, const struct dirent64 *ent)
 	d->at += ent->d_reclen;
 }
 
+/* The beginning is always sought: the kernel keeps a listing as of now, and on btrfs an open
+ * directory shows what was there when it was opened or rewound. */
 static void seek(struct dir *d, off_t off)
 {
-	if (off == d->pos)
+	if (off && off == d->pos)
 		return;
 	lseek(d->fd, off, SEEK_SET);
 	d->pos = off;
