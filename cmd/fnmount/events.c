@@ -267,17 +267,50 @@ const struct fn_server_hooks *events_hooks(void)
 	return &hooks;
 }
 
+static bool in_path(const char *name)
+{
+	const char *dir = getenv("PATH");
+	char file[4096];
+	size_t n;
+
+	for (; *name && dir && *dir; dir += n + (dir[n] == ':')) {
+		n = strcspn(dir, ":");
+		if (snprintf(file, sizeof(file), "%.*s/%s", (int)n, dir, name) <
+			    (int)sizeof(file) &&
+		    !access(file, X_OK))
+			return true;
+	}
+	return false;
+}
+
+/* A kind that was mistyped would be a command that the shell looks for in vain, for ever. */
+static bool is_mistyped(const char *events)
+{
+	return strcmp(events, "-") && !events[strcspn(events, " \t\n/:;&|<>()$`'\"\\=*?[{~#!")] &&
+	       !in_path(events);
+}
+
+static int open_source(struct fnmount *m)
+{
+	if (!strcmp(m->events, "none"))
+		return 0;
+	if (!strcmp(m->events, "auto"))
+		return open_auto(m);
+	if (is_kind(m->events))
+		return open_kind(m, m->events);
+	if (is_mistyped(m->events))
+		return fn_usage("--events: '%s' is neither a kind of source nor a command",
+				m->events);
+	return open_feed(m);
+}
+
 int events_open(struct fnmount *m)
 {
-	int r = 0;
+	int r = open_source(m);
 
-	if (!strcmp(m->events, "auto"))
-		r = open_auto(m);
-	else if (strcmp(m->events, "none"))
-		r = is_kind(m->events) ? open_kind(m, m->events) : open_feed(m);
 	if (r < 0)
-		return fn_fail(FN_EXIT_FAIL, "%s: --events=%s: %s", m->config.backing, m->events,
-			       strerror(-r));
+		return fn_fail(r == -EOPNOTSUPP ? FN_EXIT_UNSUPPORTED : FN_EXIT_FAIL,
+			       "%s: --events=%s: %s", m->config.backing, m->events, strerror(-r));
 	m->coherent = m->source != NULL;
 	m->elsewhere = m->source && strcmp(fn_source_name(m->source), "fanotify") != 0;
 	return r;

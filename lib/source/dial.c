@@ -5,7 +5,8 @@
 #include <fcntl.h>
 #include <linux/vm_sockets.h>
 #include <signal.h>
-#include <stdio.h>
+#include <stdint.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
@@ -34,18 +35,30 @@ static int dial_unix(const char *path)
 {
 	struct sockaddr_un addr = {.sun_family = AF_UNIX};
 
+	if (!*path)
+		return -EINVAL; /* no path is an address, too: of nobody */
 	if (strlen(path) >= sizeof(addr.sun_path))
 		return -ENAMETOOLONG;
 	strcpy(addr.sun_path, path);
 	return connect_to(AF_UNIX, (const struct sockaddr *)&addr, sizeof(addr));
 }
 
+/* A number of 32 bits and the character behind it; NULL if it is none. */
+static const char *number(const char *text, unsigned *n, char stop)
+{
+	char *end;
+	unsigned long long v = strtoull(text, &end, 10);
+
+	*n = (unsigned)v;
+	return *text >= '0' && *text <= '9' && v <= UINT32_MAX && *end == stop ? end : NULL;
+}
+
 static int dial_vsock(const char *where)
 {
 	struct sockaddr_vm addr = {.svm_family = AF_VSOCK};
-	char junk;
+	const char *colon = number(where, &addr.svm_cid, ':');
 
-	if (sscanf(where, "%u:%u%c", &addr.svm_cid, &addr.svm_port, &junk) != 2)
+	if (!colon || !number(colon + 1, &addr.svm_port, '\0'))
 		return -EINVAL;
 	return connect_to(AF_VSOCK, (const struct sockaddr *)&addr, sizeof(addr));
 }

@@ -418,6 +418,13 @@ pkill_watch() {
 	check 2 "needs BACKING and MOUNTPOINT" b
 	check 2 "needs BACKING and MOUNTPOINT" b m plain
 	check 2 "--timeout" --timeout=x b m
+	check 2 "neither a kind of source nor a command" --events=fanotfy b m
+	check 2 "neither a kind of source nor a command" --events= b m
+	check 3 "--events=control: Operation not supported" --events=control b m
+	check 1 "--events=unix:: Invalid argument" --events=unix: b m
+	for bad in '' 2 2: x:y 2:x 2:4294967296 -1:7 2:7x ' 2:7'; do
+		check 1 "--events=vsock:$bad: Invalid argument" "--events=vsock:$bad" b m
+	done
 	run -2 fnmount -o nonsense b m
 	run ! mounted "$BATS_TEST_TMPDIR/m"
 	fnmount --no-control b m
