@@ -36,8 +36,7 @@ static int fan_timeout(const struct fn_source *src)
 {
 	const struct fan_source *s = (const struct fan_source *)src;
 
-	/* What is not settled is, once the queue is found empty. */
-	return s->pos < s->len || s->nlater ? 0 : -1;
+	return s->pos < s->len ? 0 : fan_unsettled(s);
 }
 
 /* One read; 0: the queue is empty. A record is never split. */
@@ -125,10 +124,10 @@ static int records(struct fan_source *s)
 
 /* What is in doubt is settled with the end of the buffer, unless there was more than it holds. That
  * fills it again with what happened meanwhile. */
-static void end_of_buffer(struct fan_source *s, bool last)
+static void end_of_buffer(struct fan_source *s)
 {
-	fan_walk_late(s, last);
-	if (s->pos < s->len || s->behind || s->nlater)
+	fan_walk_late(s);
+	if (s->pos < s->len || s->behind)
 		return;
 	rewind_buffer(s);
 	fan_settle(s);
@@ -138,17 +137,16 @@ static int fan_dispatch(struct fn_source *src, fn_event_cb cb, void *arg)
 {
 	struct fan_source *s = (struct fan_source *)src;
 	int rc = s->pos < s->len ? 1 : refill(s);
-	bool last = rc == 0;
 
 	(void)cb, (void)arg;
 	/* What happened in a root comes before the end of the root. */
-	if (last)
+	if (rc == 0)
 		rc = fan_read_guard(s);
 	for (int i = 0; i < ROUNDS && rc >= 0 && !s->base.stop; i++) {
 		rc = records(s);
 		if (s->pos < s->len)
 			continue;
-		end_of_buffer(s, last);
+		end_of_buffer(s);
 		if (s->pos >= s->len)
 			break;
 	}
@@ -180,7 +178,6 @@ static void fan_close(struct fn_source *src)
 	fn_pathmap_free(s->map);
 	fn_comm_cache_free(s->comm);
 	fn_ledger_free(s->ledger);
-	free(s->later);
 	free(s->spot_path.data);
 	free(s->path.data);
 	free(s->old_path.data);

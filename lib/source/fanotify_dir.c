@@ -12,8 +12,6 @@
 
 #include "source/beneath.h"
 
-#define LATER_MAX 4096
-
 static int mark_fd(const struct fan_source *s, unsigned how, uint64_t mask, int fd)
 {
 	char path[32];
@@ -91,7 +89,6 @@ static void report_entry(struct walk *w, const struct fn_object *dir, struct fn_
 {
 	struct fn_event *ev = &w->s->ev;
 
-	fan_told_walked(w->s, object, dir, name, d_type == DT_DIR);
 	if (!(w->s->want & FN_CREATE))
 		return;
 	fn_event_clear(ev);
@@ -160,6 +157,7 @@ static int walk_entry(struct walk *w, int dirfd, const struct dirent *e,
 	bool is_dir = fn_entry_is_dir(dirfd, e);
 	struct fn_object object;
 	char *buf;
+	bool news;
 	int fd, rc = 0;
 
 	if (!is_dir && !w->report)
@@ -176,9 +174,10 @@ static int walk_entry(struct walk *w, int dirfd, const struct dirent *e,
 		rc = -ENOMEM;
 	} else {
 		path = (struct fn_str){buf, strlen(buf)};
-		if (w->report)
+		news = !w->report || fan_told_walked(w->s, &object, dir, name, is_dir);
+		if (news && w->report)
 			report_entry(w, dir, name, path, &object, is_dir ? DT_DIR : e->d_type);
-		if (is_dir)
+		if (news && is_dir)
 			rc = walk_subdir(w, fd, name, dir, &object, path);
 		free(buf);
 	}
@@ -269,17 +268,10 @@ bool fan_is_there(struct fan_source *s, const struct fan_sides *w)
 /* It is somewhere else by now, or one above it is, and the queue is to tell where. */
 static void walk_later(struct fan_source *s, int root, const struct fn_object *dir, int rc)
 {
-	struct fn_object *later = NULL;
-
-	if (s->roots[root].whole || (rc != -ESTALE && rc != -ENOENT && rc != -ENOTDIR))
+	if (s->roots[root].whole ||
+	    (rc != -ESTALE && rc != -ENOENT && rc != -ENOTDIR && rc != -ELOOP))
 		return;
-	fan_told_walk(s, dir); /* nothing in it has been told */
-	if (s->nlater < LATER_MAX)
-		later = realloc(s->later, (s->nlater + 1) * sizeof(*later));
-	if (!later)
-		return;
-	s->later = later;
-	fn_object_copy(&later[s->nlater++], dir);
+	fan_told_walk(s, dir, true);
 }
 
 /* What is told of it is of use to the receiver. */
@@ -306,7 +298,7 @@ static int walk_dir(struct walk *w, const char *rel, const struct fn_object *dir
 		return -ENOMEM;
 	}
 	if (w->report)
-		fan_told_walk(w->s, dir);
+		fan_told_walk(w->s, dir, false);
 	while (rc == 0 && (e = fn_next_entry(d)) && is_below_root(w, dir))
 		rc = walk_entry(w, fd, e, dir, rel);
 	closedir(d);
@@ -363,28 +355,22 @@ int fan_appeared(struct fan_source *s, int root, struct fn_str path, const struc
 	return rc ? rc : walk(s, root, path, dir, true);
 }
 
-void fan_walk_late(struct fan_source *s, bool last)
+void fan_walk_late(struct fan_source *s)
 {
-	struct fn_object *later = s->later;
-	size_t n = s->nlater;
+	struct fn_object dir;
 	struct fn_str path;
 	int root;
 
-	s->later = NULL;
-	s->nlater = 0;
-	for (size_t i = 0; i < n; i++)
-		if (!fn_pathmap_pinned(s->map, &later[i]) &&
-		    fn_pathmap_path(s->map, &later[i], (struct fn_str){NULL, 0}, &s->spot_path,
-				    &path, &root) == FN_PLACE_INSIDE)
-			fan_appeared(s, root, path, &later[i]);
-	free(later);
-	if (!last || !s->later)
+	if (!s->told.nlate)
 		return;
-	for (size_t i = 0; i < s->nroots; i++)
-		fan_root_lost(s, (int)i);
-	free(s->later);
-	s->later = NULL;
-	s->nlater = 0;
+	for (struct fan_thing *t = s->told.things; t; t = t->next) {
+		if (!t->late || !fan_thing_inside(s, t))
+			continue;
+		fan_thing_object(t, &dir);
+		if (fn_pathmap_path(s->map, &dir, (struct fn_str){NULL, 0}, &s->spot_path, &path,
+				    &root) == FN_PLACE_INSIDE)
+			fan_appeared(s, root, path, &dir);
+	}
 }
 
 static bool last_name(char *path, int *len, struct fn_str *name)

@@ -45,9 +45,7 @@ struct fan_source {
 	struct fn_pathbuf path, old_path, spot_path;
 	struct fan_told told;
 	char name[FN_NAME_MAX];
-	bool mending;            /* what is told now is not from a record */
-	struct fn_object *later; /* directories that could not be walked yet */
-	size_t nlater;
+	bool mending; /* what is told now is not from a record */
 	struct fn_comm_cache *comm;
 	struct fn_ledger *ledger; /* NULL unless FN_SOURCE_NO_SELF */
 
@@ -87,8 +85,8 @@ int fan_open(struct fan_source *s, const struct fn_object *object, int flags); /
 int fan_look(struct fan_source *s, const struct fn_object *dir, struct fn_str name,
 	     struct fn_object *now, bool *isdir);
 bool fan_is_there(struct fan_source *s, const struct fan_sides *w); /* at its new side */
-/* What could not be opened where it was believed to be; last: it is gone. */
-void fan_walk_late(struct fan_source *s, bool last);
+/* What could not be opened where it was believed to be. */
+void fan_walk_late(struct fan_source *s);
 /* Mark a tree, again after events were lost. */
 int fan_walk_marks(struct fan_source *s, int root);
 

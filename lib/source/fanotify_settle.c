@@ -14,6 +14,8 @@
 #include <unistd.h>
 
 #define PASSES 16
+#define TRIES 20
+#define RETRY_MS 2
 
 /* A name that is not as it was told. */
 struct fan_mend {
@@ -292,8 +294,37 @@ static bool pass(struct fan_source *s)
 	return any;
 }
 
+static bool is_unsure(const struct fan_source *s)
+{
+	bool unsure = false;
+
+	for (const struct fan_spot *p = s->told.spots; p && !unsure; p = p->next)
+		unsure = p->doubt && fan_thing_inside(s, p->dir);
+	for (const struct fan_thing *t = s->told.things; t && !unsure; t = t->next)
+		unsure = t->late && fan_thing_inside(s, t);
+	return unsure;
+}
+
+int fan_unsettled(const struct fan_source *s)
+{
+	return s->told.tries ? RETRY_MS : -1;
+}
+
+/* Nothing is queued, and yet something is not where it is believed to be: the record of a move
+ * follows the move. Where none comes, the root itself is gone. */
+static bool try_again(struct fan_source *s)
+{
+	if (is_unsure(s) && s->told.tries++ < TRIES)
+		return true;
+	for (size_t i = 0; s->told.tries > TRIES && i < s->nroots; i++)
+		fan_root_lost(s, (int)i);
+	return false;
+}
+
 void fan_settle(struct fan_source *s)
 {
+	bool again;
+
 	if (!s->told.any) {
 		fan_told_forget(s);
 		return;
@@ -306,8 +337,11 @@ void fan_settle(struct fan_source *s)
 		return;
 	}
 	fan_drain(s);
-	if (s->pos >= s->len)
-		fan_told_forget(s);
-	else
+	again = s->pos < s->len || try_again(s);
+	if (s->pos < s->len)
+		s->told.tries = 0;
+	if (again)
 		fan_told_sweep(s);
+	else
+		fan_told_forget(s);
 }

@@ -150,7 +150,7 @@ bool fan_spot_has(const struct fan_spot *p, const struct fan_thing *t)
 {
 	switch (fan_spot_state(p)) {
 	case FAN_UNTOLD:
-		return true;
+		return !t || !t->hidden;
 	case FAN_TAKEN:
 		return !p->who || !t || p->who == t;
 	default:
@@ -173,6 +173,19 @@ struct fan_spot *fan_thing_place(const struct fan_source *s, const struct fan_th
 	if (!p || fan_spot_state(p) != FAN_TAKEN || p->who != t || !fan_thing_inside(s, p->dir))
 		return NULL;
 	return p;
+}
+
+/* It is still to be looked at, and can be one day. */
+static bool is_open(const struct fan_source *s, const struct fan_spot *p)
+{
+	return p->doubt && fan_thing_inside(s, p->dir);
+}
+
+static void keep_open(struct fan_source *s)
+{
+	for (struct fan_spot *p = s->told.spots; p; p = p->next)
+		if (is_open(s, p))
+			p->round = s->told.round;
 }
 
 static void sweep_spots(struct fan_source *s)
@@ -209,18 +222,21 @@ static void sweep(struct fan_source *s, bool all)
 {
 	struct fan_thing *t = s->told.things, *next;
 
+	if (!all)
+		keep_open(s);
 	sweep_spots(s);
 	s->told.things = NULL;
 	fn_keymap_clear(&s->told.thing_of);
 	for (; t; t = next) {
 		next = t->next;
-		if (!all && (t->keep || t->round == s->told.round || is_hidden(s, t)) &&
+		if (!all && (t->keep || t->late || t->round == s->told.round || is_hidden(s, t)) &&
 		    (add(s, &s->told.thing_of, t->id, t) || t->keep)) {
 			t->keep = t->again = false;
 			t->bare = t->bare && (t->hidden || t->round == s->told.round);
 			t->next = s->told.things;
 			s->told.things = t;
 		} else {
+			s->told.nlate -= t->late;
 			free(t);
 		}
 	}
@@ -237,4 +253,5 @@ void fan_told_forget(struct fan_source *s)
 	sweep(s, true);
 	fn_keymap_clear(&s->told.renames);
 	s->told.any = s->told.full = false;
+	s->told.tries = 0;
 }

@@ -61,11 +61,18 @@ bool fan_told_hidden(const struct fan_source *s, const struct fn_object *dir)
 	return false;
 }
 
+static void set_late(struct fan_source *s, struct fan_thing *t, bool late)
+{
+	s->told.nlate += (uint32_t)late - t->late;
+	t->late = late;
+}
+
 /* The receiver forgets what is in a directory. */
 static void bare(struct fan_source *s, struct fan_thing *t)
 {
 	if (!t || !t->isdir)
 		return;
+	set_late(s, t, false);
 	t->age++;
 	t->bare = true;
 	t->round = s->told.round;
@@ -87,24 +94,39 @@ void fan_told_hide(struct fan_source *s, struct fan_thing *t)
 	fn_pathmap_add_failed(s->map, &o);
 }
 
-void fan_told_walk(struct fan_source *s, const struct fn_object *dir)
+void fan_told_walk(struct fan_source *s, const struct fn_object *dir, bool late)
 {
+	struct fan_thing *t = fan_thing_of(s, dir, true);
+
 	s->told.any = true;
-	bare(s, fan_thing_of(s, dir, true));
+	if (!t)
+		return;
+	/* What records have told since it was to be walked first is known. */
+	if (!t->late)
+		bare(s, t);
+	set_late(s, t, late);
 }
 
-void fan_told_walked(struct fan_source *s, const struct fn_object *object,
+bool fan_told_walked(struct fan_source *s, const struct fn_object *object,
 		     const struct fn_object *dir, struct fn_str name, bool isdir)
 {
 	struct fan_spot *p = fan_spot_of(s, dir, name);
 	struct fan_thing *t = fan_thing_of(s, object, isdir);
 
 	if (!p)
-		return;
+		return true;
+	if (fan_spot_state(p) == FAN_TAKEN) {
+		p->round = s->told.round;
+		if (p->who != t || !t)
+			fan_doubt(s, p);
+		return false;
+	}
 	if (t && t->place && t->place != p)
 		fan_doubt(s, t->place);
 	p->round = s->told.round;
 	fan_spot_set(p, FAN_TAKEN, t, isdir, true);
+	bare(s, t);
+	return true;
 }
 
 /* t is said to come to the name, or to leave it. */
@@ -285,6 +307,8 @@ bool fan_told_rename(struct fan_source *s, const struct fn_fan_record *rec, stru
 		arrive(s, to, t, isdir);
 	} else if (!place && (!to || to->who != t)) {
 		bare(s, t);
+	} else {
+		w->stays = true; /* where a walk has found it since */
 	}
 	return w->in || w->old_in;
 }

@@ -34,6 +34,7 @@ struct fan_thing {
 	bool hidden; /* the receiver is not to hear of it */
 	bool doomed; /* its DELETE was read: where it is not found, it is deleted */
 	bool again;  /* came to a name of which something was said before */
+	bool late;   /* of a directory: it could not be walked yet */
 	bool keep;
 	uint8_t has, len, handle[];
 };
@@ -79,6 +80,8 @@ struct fan_told {
 	struct fan_spot *spots;
 	struct fan_thing *things;
 	uint32_t round;
+	uint32_t nlate;
+	unsigned tries;
 	bool any;  /* something was told ahead of the queue, or is in doubt */
 	bool full; /* more than can be remembered: as good as lost */
 };
@@ -115,9 +118,9 @@ void fan_told_turn(struct fan_source *s, const struct fan_sides *w);
 /* The receiver does not know the directory, or one above it, where the map has it. */
 bool fan_told_hidden(const struct fan_source *s, const struct fn_object *dir);
 bool fan_told_secret(const struct fan_source *s, const struct fn_object *object);
-/* A walk reports all that is in dir, and so each object in it. */
-void fan_told_walk(struct fan_source *s, const struct fn_object *dir);
-void fan_told_walked(struct fan_source *s, const struct fn_object *object,
+/* A walk is to report all that is in dir; late: not yet. Each object in it: is it news? */
+void fan_told_walk(struct fan_source *s, const struct fn_object *dir, bool late);
+bool fan_told_walked(struct fan_source *s, const struct fn_object *object,
 		     const struct fn_object *dir, struct fn_str name, bool isdir);
 
 /* Each: is it to be told (now)? The sides are corrected to what the receiver knows. */
@@ -138,6 +141,8 @@ void fan_told_hide(struct fan_source *s, struct fan_thing *t);
 /* fanotify_settle.c: all that was read is worked off. Look at what is in doubt, and tell what is
  * there; what was queued until then is read. */
 void fan_settle(struct fan_source *s);
+/* Milliseconds until it is worth while to settle again, or -1. */
+int fan_unsettled(const struct fan_source *s);
 /* Whoever was told to be at p is not. */
 bool fan_tell_gone(struct fan_source *s, struct fan_spot *p);
 /* A directory that was found in what was told to be below it: out of there, first. */

@@ -41,8 +41,11 @@ static void run_current(void)
 {
 	size_t n = sizeof(scenarios) / sizeof(scenarios[0]);
 
+	const char *only = getenv("FN_MODEL_KIND");
+
 	kind = &all_kinds[current / n];
-	if (!getenv("FN_MODEL_SEED") || current % n >= n - 2)
+	if ((!getenv("FN_MODEL_SEED") || current % n >= n - 2) &&
+	    (!only || !strcmp(only, kind->name)))
 		scenarios[current % n].run();
 	current++;
 }

@@ -157,39 +157,38 @@ static void random_path(char *path, size_t size)
 		snprintf(path + strlen(path), size - strlen(path), "/%c", 'a' + (int)rnd(4));
 }
 
+/* What was done, if it could be. */
+static void trace_change(const char *what, const char *a, const char *b)
+{
+	if (getenv("FN_MODEL_TRACE"))
+		printf("# change %s %s %s\n", what, a, b);
+}
+
 static void random_change(void)
 {
-	char a[64], b[64];
-	int rc;
+	char a[64], b[64], c[64];
+	unsigned what;
 
 	random_path(a, sizeof(a));
 	random_path(b, sizeof(b));
-	if (getenv("FN_MODEL_TRACE"))
-		printf("# change %s %s\n", a, b);
-	switch (rnd(8)) {
-	case 0:
-	case 1:
-		rc = mkdir(at("%s", a), 0755);
-		break;
-	case 2:
-		rc = mknod(at("%s", a), S_IFREG | 0644, 0);
-		break;
-	case 3:
-		rc = remove(at("%s", a));
-		break;
-	case 4:
-		rc = renameat2(AT_FDCWD, at("%s", a), AT_FDCWD, at("%s", b), RENAME_EXCHANGE);
-		break;
-	case 5:
-		rc = rename(at("%s", a), at("out/%c", 'a' + (int)rnd(4)));
-		break;
-	case 6:
-		rc = rename(at("out/%c", 'a' + (int)rnd(4)), at("%s", a));
-		break;
-	default:
-		rc = rename(at("%s", a), at("%s", b));
-	}
-	(void)rc; /* many fail, by design */
+	what = rnd(8);
+	snprintf(c, sizeof(c), "out/%c", what == 5 || what == 6 ? 'a' + (int)rnd(4) : 'a');
+	/* Many fail, by design. */
+	if (what < 2 && mkdir(at("%s", a), 0755) == 0)
+		trace_change("mkdir", a, "");
+	else if (what == 2 && mknod(at("%s", a), S_IFREG | 0644, 0) == 0)
+		trace_change("mknod", a, "");
+	else if (what == 3 && remove(at("%s", a)) == 0)
+		trace_change("remove", a, "");
+	else if (what == 4 &&
+		 renameat2(AT_FDCWD, at("%s", a), AT_FDCWD, at("%s", b), RENAME_EXCHANGE) == 0)
+		trace_change("exchange", a, b);
+	else if (what == 5 && rename(at("%s", a), at("%s", c)) == 0)
+		trace_change("rename", a, c);
+	else if (what == 6 && rename(at("%s", c), at("%s", a)) == 0)
+		trace_change("rename", c, a);
+	else if (what == 7 && rename(at("%s", a), at("%s", b)) == 0)
+		trace_change("rename", a, b);
 }
 
 static bool model_has(const struct model *m, const char *path)
@@ -228,8 +227,10 @@ static void change_and_read(struct fn_source *src, struct model *m)
 {
 	for (int i = 0; i < 300; i++) {
 		random_change();
-		if (rnd(10) == 0)
+		if (rnd(10) == 0) {
+			trace_change("read", "", "");
 			fn_source_dispatch(src, model_event, m);
+		}
 	}
 }
 
@@ -271,7 +272,8 @@ static void random_round(int seed, void (*changes)(struct fn_source *src, struct
 	tree_end(&w);
 }
 
-/* FN_MODEL_SEED and FN_MODEL_ROUNDS: others than these, and nothing else. */
+/* FN_MODEL_SEED and FN_MODEL_ROUNDS: others than these, and nothing else; FN_MODEL_KIND: of this
+ * kind of source alone. */
 static void random_rounds(const int *seeds, size_t n,
 			  void (*changes)(struct fn_source *src, struct model *m))
 {
