@@ -252,9 +252,15 @@ static void op_copy_file_range(fuse_req_t req, fuse_ino_t ino_in, off_t off_in,
 static void op_lseek(fuse_req_t req, fuse_ino_t ino, off_t off, int whence,
 		     struct fuse_file_info *fi)
 {
-	off_t r = lseek((int)fi->fh, off, whence);
+	off_t r;
 
 	(void)ino;
+	/* The kernel asks before it has written back what it holds: it is to take all for data. */
+	if (fnmount_of(req)->config.writeback) {
+		reply_errno(req, -ENOSYS);
+		return;
+	}
+	r = lseek((int)fi->fh, off, whence);
 	if (r < 0)
 		reply_errno(req, -errno);
 	else

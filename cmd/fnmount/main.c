@@ -290,6 +290,7 @@ static int serve(struct fnmount *m)
 		return FN_EXIT_FAIL; /* libfuse or fusermount3 has said why */
 	fuse_set_signal_handlers(m->session);
 	signal(SIGPIPE, SIG_IGN);
+	signal(SIGXFSZ, SIG_IGN); /* a limit on our files is an error to the client, not our end */
 	if (m->config.read_only)
 		setup_read_only(m);
 	r = attach(m);

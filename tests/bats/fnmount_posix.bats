@@ -46,7 +46,9 @@ content='echo hello >f; echo more >>f; cat f; truncate -s 3 f; cat f; truncate -
 	cp --reflink=never f g; cmp f g; dd if=f of=h bs=4096 iflag=direct 2>/dev/null; cmp f h
 	dd if=f of=h bs=4096 oflag=direct conv=notrunc count=1 2>/dev/null; cmp f h; sync f h .
 	dd if=/dev/zero of=sparse bs=1 seek=1M count=1 2>/dev/null; cp --sparse=always sparse sparse2
-	cmp sparse sparse2; (exec 3<>f; rm f; echo x >&3; cat /proc/self/fd/3 | head -c 2)'
+	cmp sparse sparse2; (exec 3<>f; rm f; echo x >&3; cat /proc/self/fd/3 | head -c 2)
+	python3 -c "import os; f = os.open(\"n\", os.O_RDWR | os.O_CREAT); os.pwrite(f, b\"x\" * 9000, 0)
+print(os.lseek(f, 0, os.SEEK_DATA), os.lseek(f, 0, os.SEEK_HOLE))"'
 attributes='echo x >f; chmod 640 f; chmod 4755 f; chown 1:2 f; touch -d @12345.678 f
 	stat -c "%a %u:%g %.3Y" f; chmod 6755 f; stat -c %a f; mkdir -m 2775 d; chown :5 d; chmod g+s d
 	mkdir d/e; touch d/f; setfattr -n user.k -v v f; getfattr -d f; setfattr -x user.k f; getfattr -d f
@@ -90,6 +92,15 @@ attributes='echo x >f; chmod 640 f; chmod 4755 f; chown 1:2 f; touch -d @12345.6
 	umount m
 	fnmount --writeback b m
 	same "$content"
+}
+@test "a limit on the server's own files is an error to the client" {
+	for o in '' --no-passthrough; do
+		(ulimit -f 8 && fnmount $o b m)
+		[ -n "$o" ] && run -1 --separate-stderr dd if=/dev/zero of=m/f bs=64k count=1
+		run ls m
+		[ "$status" -eq 0 ]
+		umount m
+	done
 }
 @test "attributes and extended attributes" {
 	fnmount b m
