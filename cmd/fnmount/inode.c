@@ -209,12 +209,12 @@ static bool has_name(int fd)
 	       (!(st.stx_mask & STATX_NLINK) || st.stx_nlink > 0);
 }
 
-static bool can_close(const struct inode *i, bool need)
+static bool can_close(const struct table *t, const struct inode *i, bool need)
 {
 	const struct store *s = i->store;
+	bool again = s->dir >= 0 ? need || !s->forgetful : need && t->find && i != t->root;
 
-	return i->fd >= 0 && !i->users && i->handle_len && s->dir >= 0 && (need || !s->forgetful) &&
-	       has_name(i->fd);
+	return again && i->fd >= 0 && !i->users && i->handle_len && has_name(i->fd);
 }
 
 /* Closes descriptors of inodes nobody works on, where the object can be found again, or with need,
@@ -227,7 +227,7 @@ static size_t close_some(struct table *t, bool need)
 	for (size_t b = 0; b <= t->by_id.mask && want; b++) {
 		t->clock = (t->clock + 1) & t->by_id.mask;
 		for (struct inode *i = t->by_id.slot[t->clock]; i && want; i = i->next_id) {
-			if (!can_close(i, need))
+			if (!can_close(t, i, need))
 				continue;
 			close_fd(t, i);
 			want--;
@@ -272,7 +272,7 @@ static void count_fd(struct table *t)
 static void inode_free(struct table *t, struct inode *i)
 {
 	if (t->release)
-		t->release(t->release_arg, i);
+		t->release(t->arg, i);
 	if (i->fd >= 0)
 		close(i->fd);
 	free(i);
@@ -317,6 +317,29 @@ void inode_put(struct table *t, struct inode *i)
 		inode_free(t, i);
 }
 
+/* What has the name now, if it is still the object. */
+static int find_again(const struct table *t, const struct inode *i)
+{
+	int fd = t->find ? t->find(t->arg, i->nodeid) : -ESTALE;
+	struct handle h;
+	struct stat st;
+
+	if (fd < 0)
+		return fd == -ENOENT ? -ESTALE : fd;
+	if (!fstatat(fd, "", &st, AT_EMPTY_PATH) && st.st_dev == i->store->dev &&
+	    !handle_of(&h, fd) && same_handle(i, &h))
+		return fd;
+	close(fd);
+	return -ESTALE;
+}
+
+static int open_again(const struct table *t, const struct inode *i)
+{
+	if (i->store->dir < 0)
+		return find_again(t, i);
+	return handle_open(i->store->dir, i->handle_type, i->handle, i->handle_len, O_PATH);
+}
+
 int inode_fd(struct table *t, struct inode *i)
 {
 	int fd = __atomic_load_n(&i->fd, __ATOMIC_ACQUIRE);
@@ -324,7 +347,7 @@ int inode_fd(struct table *t, struct inode *i)
 	if (fd >= 0)
 		return fd;
 	do {
-		fd = handle_open(i->store->dir, i->handle_type, i->handle, i->handle_len, O_PATH);
+		fd = open_again(t, i);
 	} while (fd < 0 && make_room(t, fd));
 	if (fd < 0)
 		return fd;

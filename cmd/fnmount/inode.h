@@ -3,7 +3,8 @@
  * The objects that the kernel holds. A nodeid is a number counted up, so none is ever used
  * again. An object is the same object while its handle is: an inode number that the backing
  * store gave to another file is noticed. A descriptor pins the object (then its number cannot be
- * used again) and is closed, to be opened by handle on demand, when there are many.
+ * used again) and is closed, to be opened by handle on demand, when there are many; where that is
+ * not allowed, by name, when there is no other left.
  */
 #ifndef FNMOUNT_INODE_H
 #define FNMOUNT_INODE_H
@@ -67,7 +68,9 @@ struct table {
 	struct store *stores;
 	unsigned nstores;
 	void (*release)(void *arg, struct inode *i); /* before an inode is freed, unlocked */
-	void *release_arg;
+	/* Where handles cannot be opened: an O_PATH descriptor of what has the node's name now. */
+	int (*find)(void *arg, uint64_t nodeid);
+	void *arg;
 };
 
 /* Takes rootfd (O_PATH). 0 or -errno. */

@@ -2,6 +2,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <limits.h>
 #include <signal.h>
 #include <stddef.h>
 #include <stdio.h>
@@ -14,6 +15,7 @@
 #include "fnmount.h"
 #include "options.h"
 #include "setup.h"
+#include "source/beneath.h"
 
 /* Every remote change is told, with the identity of what changed: nothing gets old. */
 #define TIMEOUT_TOLD 86400.0
@@ -202,6 +204,15 @@ static void release_inode(void *arg, struct inode *i)
 	backing_forget(arg, i);
 }
 
+static int find_inode(void *arg, uint64_t nodeid)
+{
+	struct fnmount *m = arg;
+	char path[PATH_MAX];
+	int r = fn_server_place(m->server, nodeid, path, sizeof(path));
+
+	return r ? r : fn_open_beneath(m->inodes.root->fd, path, O_PATH);
+}
+
 static int open_backing(struct fnmount *m)
 {
 	size_t limit = setup_descriptors();
@@ -209,7 +220,7 @@ static int open_backing(struct fnmount *m)
 	int r = fd < 0 ? fd : table_init(&m->inodes, fd, limit / 2);
 
 	m->inodes.release = release_inode;
-	m->inodes.release_arg = m;
+	m->inodes.arg = m;
 	if (!r)
 		r = locks_start(m);
 	if (!r)
@@ -247,8 +258,10 @@ static int attach(struct fnmount *m)
 					    .max_stack_depth = passthrough_stack_depth(m)};
 	int r = fn_server_attach(&m->server, m->session, &opts);
 
-	if (!r)
+	if (!r) {
+		m->inodes.find = find_inode;
 		r = events_follow(m);
+	}
 	return r ? fn_fail(FN_EXIT_FAIL, "%s: %s", m->config.mountpoint, strerror(-r)) : 0;
 }
 

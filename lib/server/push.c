@@ -171,6 +171,11 @@ bool fn_server_holds(struct fn_server *srv, const struct fn_str *path)
 	return !fn_nodes_resolve(srv->nodes, dir.data, dir.len, &nodeid);
 }
 
+int fn_server_place(struct fn_server *srv, uint64_t nodeid, char *buf, size_t size)
+{
+	return fn_nodes_place(srv->nodes, nodeid, buf, size);
+}
+
 static bool names_ok(const struct fn_event *ev)
 {
 	const struct fn_str *names[] = {&ev->name, &ev->old_name};

@@ -73,6 +73,8 @@ bool fn_server_wants(struct fn_server *srv, const struct fn_object *dir,
 		     const struct fn_object *old_dir, unsigned n);
 /* Whether the kernel holds the directory of this path, so that somebody may have looked there. */
 bool fn_server_holds(struct fn_server *srv, const struct fn_str *path);
+/* Where the kernel has a node, relative to the mount. 0 or -errno. */
+int fn_server_place(struct fn_server *srv, uint64_t nodeid, char *buf, size_t size);
 /* A thread of the server's own that dispatches src into fn_server_push() until detach, which
  * also closes src. */
 int fn_server_follow(struct fn_server *srv, struct fn_source *src);

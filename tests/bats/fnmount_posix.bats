@@ -18,7 +18,7 @@ serve() {
 	wait_for 10 mounted "$BATS_TEST_TMPDIR/m"
 }
 few_descriptors() {
-	start fnmount setpriv --bounding-set=-sys_resource sh -c "ulimit -n $1; exec fnmount -f b m"
+	start fnmount setpriv --bounding-set="-sys_resource${2:-}" sh -c "ulimit -n $1; exec fnmount -f b m"
 	wait_for 10 mounted "$BATS_TEST_TMPDIR/m"
 }
 nobody() { setpriv --reuid=65534 --regid=65534 --clear-groups "$@"; }
@@ -182,8 +182,7 @@ attributes='echo x >f; chmod 640 f; chmod 4755 f; chown 1:2 f; touch -d @12345.6
 	mkdir b/a && ls m/a
 	(cd m/a && mv "$BATS_TEST_TMPDIR/b/a" "$BATS_TEST_TMPDIR/away" && run ls ../secret && [ "$status" -ne 0 ])
 }
-@test "many descriptors: inodes are found again by handle" {
-	few_descriptors 256
+many_inodes() {
 	mkdir b/many
 	(cd b/many && seq 2000 | xargs touch)
 	ls -l m/many | wc -l | grep -qx 2001
@@ -191,6 +190,24 @@ attributes='echo x >f; chmod 640 f; chmod 4755 f; chown 1:2 f; touch -d @12345.6
 	[ "$(cat m/many/7)" = x ]
 	for i in 1 999 2000; do echo "$i" >"m/many/$i" && [ "$(cat "b/many/$i")" = "$i" ]; done
 	[ "$(find "/proc/$fnmount_pid/fd" -mindepth 1 | wc -l)" -lt 256 ]
+}
+@test "many descriptors: inodes are found again by handle" {
+	few_descriptors 256
+	many_inodes
+}
+@test "many descriptors, as one who may not open handles: inodes are found again by name" {
+	few_descriptors 256 ,-dac_read_search
+	many_inodes
+	exec 7<m/many/5 8<m/many
+	mv b/many b/other && mv b/other/7 b/other/8 && rm b/other/9 && echo new >b/other/9
+	wait_for 5 grep -qsx x m/other/8
+	wait_for 5 grep -qsx new m/other/9
+	find m -type f -exec cat {} + | wc -l
+	ls -l m/other | wc -l | grep -qx 2000
+	ls /proc/self/fd/8/ | wc -l | grep -qx 1999
+	diff -r b m
+	read -r text <&7 || [ -z "$text" ]
+	exec 7<&- 8<&-
 }
 @test "open files may take nearly every descriptor" {
 	few_descriptors 256
