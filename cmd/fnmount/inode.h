@@ -30,6 +30,7 @@ struct store {
 struct posix_owner {
 	struct posix_owner *next;
 	uint64_t owner;
+	pid_t pid;
 	int fd; /* its open file description holds the owner's locks */
 };
 

@@ -191,28 +191,44 @@ static int open_for_locks(struct fnmount *m, struct inode *i)
 	return fd < 0 ? table_openat(&m->inodes, AT_FDCWD, p.s, O_RDONLY, 0) : fd;
 }
 
-/* The descriptor of an owner's locks; a new one where create is set. Locked by the caller. */
-static int owner_fd(struct fnmount *m, struct inode *i, uint64_t owner, bool create)
+/* An owner of locks; made where create is set. Locked by the caller. 0 or -errno. */
+static int owner_get(struct fnmount *m, struct inode *i, uint64_t owner, bool create,
+		     struct posix_owner **out)
 {
 	struct posix_owner *o;
+	int r;
 
-	for (o = i->owners; o; o = o->next)
-		if (o->owner == owner)
-			return o->fd;
-	if (!create)
-		return -ENOENT;
+	for (o = i->owners; o && o->owner != owner; o = o->next)
+		;
+	*out = o;
+	if (o || !create)
+		return o ? 0 : -ENOENT;
 	o = malloc(sizeof(*o));
 	if (!o)
 		return -ENOLCK;
 	*o = (struct posix_owner){.owner = owner, .fd = open_for_locks(m, i), .next = i->owners};
 	if (o->fd < 0) {
-		int r = o->fd;
-
+		r = o->fd;
 		free(o);
 		return r;
 	}
-	i->owners = o;
-	return o->fd;
+	*out = i->owners = o;
+	return 0;
+}
+
+/* Who of our clients holds the lock that was found: the one in whose way it does not stand. */
+static pid_t holder(const struct inode *i, const struct flock *found)
+{
+	struct flock lock;
+
+	for (const struct posix_owner *o = i->owners; o; o = o->next) {
+		lock = *found;
+		lock.l_type = F_WRLCK;
+		lock.l_pid = 0;
+		if (!fcntl(o->fd, F_OFD_GETLK, &lock) && lock.l_type == F_UNLCK)
+			return o->pid;
+	}
+	return 0;
 }
 
 /* On close the owner's locks go, as POSIX has it. */
@@ -236,7 +252,8 @@ void op_getlk(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi, struct 
 {
 	struct fnmount *m = fnmount_of(req);
 	struct inode *i = inode_get(&m->inodes, ino);
-	int fd, r = 0;
+	struct posix_owner *o;
+	int r;
 
 	if (!i) {
 		reply_errno(req, -ESTALE);
@@ -244,14 +261,12 @@ void op_getlk(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi, struct 
 	}
 	lock->l_pid = 0;
 	pthread_mutex_lock(&m->locks->mutex);
-	fd = owner_fd(m, i, fi->lock_owner, true);
-	if (fd < 0)
-		r = fd;
-	else if (fcntl(fd, F_OFD_GETLK, lock))
+	r = owner_get(m, i, fi->lock_owner, true, &o);
+	if (!r && fcntl(o->fd, F_OFD_GETLK, lock))
 		r = -errno;
+	if (!r && lock->l_type != F_UNLCK && lock->l_pid < 0)
+		lock->l_pid = holder(i, lock);
 	pthread_mutex_unlock(&m->locks->mutex);
-	if (lock->l_pid < 0)
-		lock->l_pid = 0; /* an open file description's lock belongs to no process */
 	if (r)
 		reply_errno(req, r);
 	else
@@ -265,18 +280,23 @@ void op_setlk(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi, struct 
 	struct fnmount *m = fnmount_of(req);
 	struct inode *i = inode_get(&m->inodes, ino);
 	struct waiter what = {.posix = true};
+	struct posix_owner *o;
 	int r;
 
 	if (!i) {
 		reply_errno(req, -ESTALE);
 		return;
 	}
-	lock->l_pid = 0;
 	what.lock = *lock;
+	what.lock.l_pid = 0;
 	pthread_mutex_lock(&m->locks->mutex);
-	r = what.fd = owner_fd(m, i, fi->lock_owner, lock->l_type != F_UNLCK);
-	if (r >= 0)
-		r = fcntl(what.fd, F_OFD_SETLK, lock) ? -errno : 0;
+	r = owner_get(m, i, fi->lock_owner, lock->l_type != F_UNLCK, &o);
+	if (!r) {
+		if (lock->l_type != F_UNLCK)
+			o->pid = lock->l_pid;
+		what.fd = o->fd;
+		r = fcntl(o->fd, F_OFD_SETLK, &what.lock) ? -errno : 0;
+	}
 	pthread_mutex_unlock(&m->locks->mutex);
 	if (r == -ENOENT && lock->l_type == F_UNLCK)
 		r = 0;

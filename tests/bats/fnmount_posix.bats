@@ -138,6 +138,29 @@ attributes='echo x >f; chmod 640 f; chmod 4755 f; chown 1:2 f; touch -d @12345.6
 	run -1 flock -w 0.2 m/f -c true
 	echo >go
 	wait_for 5 grep -q got waiter.out
+	run -0 python3 - <<-'EOF'
+		import fcntl, os, struct
+		def held(path):
+		    f = os.open(path, os.O_RDWR)
+		    lock = struct.unpack("hhqqi4x", fcntl.fcntl(f, fcntl.F_GETLK, struct.pack("hhqqi4x", fcntl.F_WRLCK, 0, 0, 0, 0)))
+		    os.close(f)
+		    return lock
+		def asked(path):
+		    r, w = os.pipe()
+		    if os.fork() == 0:
+		        os.write(w, repr(held(path)).encode())
+		        os._exit(0)
+		    os.wait()
+		    return eval(os.read(r, 100))
+		mine, his = os.open("m/f", os.O_RDWR), os.open("b/f", os.O_RDWR)
+		fcntl.lockf(mine, fcntl.LOCK_EX, 6, 0)
+		fcntl.lockf(mine, fcntl.LOCK_UN, 2, 0)
+		assert asked("m/f") == (fcntl.F_WRLCK, 0, 2, 4, os.getpid()), asked("m/f")
+		fcntl.lockf(mine, fcntl.LOCK_UN)
+		assert asked("m/f")[0] == fcntl.F_UNLCK
+		fcntl.lockf(his, fcntl.LOCK_EX, 4, 2)
+		assert held("m/f") == (fcntl.F_WRLCK, 0, 2, 4, os.getpid()), held("m/f")
+	EOF
 }
 @test "a waiting lock does not keep the server from ending" {
 	serve
