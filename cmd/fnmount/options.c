@@ -7,8 +7,9 @@ static const struct fn_option options[] = {
 	{OPT_FOREGROUND, 'f', "foreground", NULL, "stay in the foreground", NULL, FN_COMPLETE_NONE,
 	 NULL},
 	{OPT_MOUNT, 'o', "options", "OPT[,OPT]...", "mount options, as mount.fuse3(8) has them",
-	 "What libfuse and the kernel know: *nosuid*, *nodev*, *noexec*, *allow_other* (the default "
-	 "for root), *auto_unmount*, *fsname=*NAME, … May be given several times. *ro*: nobody "
+	 "What libfuse and the kernel know: *noexec*, *suid* and *dev* (else not, as with any FUSE "
+	 "mount), *allow_other* (the default for root), *auto_unmount*, *fsname=*NAME, … May be given "
+	 "several times. *ro*: nobody "
 	 "changes anything through the mount, and what others change is heard all the same; root's "
 	 "is marked read-only, an ordinary user's only answers so.",
 	 FN_COMPLETE_NONE, NULL},
@@ -40,7 +41,8 @@ static const struct fn_option options[] = {
 	{OPT_NO_PASSTHROUGH, 0, "no-passthrough", NULL,
 	 "serve reads and writes here, not in the kernel",
 	 "FUSE passthrough (Linux 6.9, as root) is used where it is to be had and fanotify tells "
-	 "of the events.",
+	 "of the events. Who watches over the control file then hears of what is written through "
+	 "the mount when the file is closed, not of each write.",
 	 FN_COMPLETE_NONE, NULL},
 	{OPT_NO_CONTROL, 0, "no-control", NULL, "show no control file for remote watches", NULL,
 	 FN_COMPLETE_NONE, NULL},
