@@ -131,7 +131,7 @@ static int fetch(struct fn_control_file *f)
 }
 
 /* The next message that is not filler. 1, 0, or -errno. */
-int fn_control_next(struct fn_control_file *f, struct fn1_msg *msg, const uint8_t **at)
+static int next_message(struct fn_control_file *f, struct fn1_msg *msg, const uint8_t **at)
 {
 	int rc;
 
@@ -152,7 +152,8 @@ int fn_control_next(struct fn_control_file *f, struct fn1_msg *msg, const uint8_
 	return rc;
 }
 
-int fn_control_keep(struct fn_control_file *f, const uint8_t *p, size_t len)
+/* For fn_control_read(), later. */
+static int keep(struct fn_control_file *f, const uint8_t *p, size_t len)
 {
 	size_t size = f->kept_size ? f->kept_size * 2 : READ_SIZE;
 	uint8_t *more;
@@ -171,7 +172,8 @@ int fn_control_keep(struct fn_control_file *f, const uint8_t *p, size_t len)
 	return 0;
 }
 
-void fn_control_wait(const struct fn_control_file *f, int64_t deadline)
+/* Until there may be something to read. */
+static void await_input(const struct fn_control_file *f, int64_t deadline)
 {
 	struct pollfd p = {.fd = f->fd, .events = POLLIN};
 	int64_t left = deadline - fn_control_now_ms();
@@ -182,27 +184,36 @@ void fn_control_wait(const struct fn_control_file *f, int64_t deadline)
 		poll(&p, 1, (int)left);
 }
 
-/* The answer to unique, in msg, with its body in the read buffer. */
-static int await(struct fn_control_file *f, uint64_t unique, struct fn1_msg *msg)
+int fn_control_reply(struct fn_control_file *f, int64_t deadline, struct fn1_msg *msg)
 {
-	int64_t deadline = fn_control_now_ms() + ANSWER_MS;
 	const uint8_t *p;
 	int rc;
 
 	for (;;) {
-		rc = fn_control_next(f, msg, &p);
+		rc = next_message(f, msg, &p);
+		if (rc > 0 && msg->kind == FN1_REPLY)
+			return 0;
+		if (rc > 0 && msg->kind == FN1_NOTIFY)
+			rc = keep(f, p, msg->len);
+		else if (rc == 0 && fn_control_now_ms() >= deadline)
+			rc = -ETIMEDOUT;
+		else if (rc == 0)
+			await_input(f, deadline);
 		if (rc < 0)
 			return rc;
-		if (rc == 0) {
-			if (fn_control_now_ms() >= deadline)
-				return -ETIMEDOUT;
-			fn_control_wait(f, deadline);
-		} else if (msg->kind == FN1_REPLY && msg->unique == unique) {
-			return msg->error;
-		} else if (msg->kind == FN1_NOTIFY && (rc = fn_control_keep(f, p, msg->len))) {
-			return rc;
-		}
 	}
+}
+
+/* The answer to unique, in msg, with its body in the read buffer. */
+static int await(struct fn_control_file *f, uint64_t unique, struct fn1_msg *msg)
+{
+	int64_t deadline = fn_control_now_ms() + ANSWER_MS;
+	int rc;
+
+	do {
+		rc = fn_control_reply(f, deadline, msg);
+	} while (!rc && msg->unique != unique);
+	return rc ? rc : msg->error;
 }
 
 static int ask(struct fn_control_file *f, const void *buf, ssize_t n, struct fn1_msg *msg)
@@ -399,7 +410,7 @@ int fn_control_read(struct fn_control_file *f, struct fn_event *ev)
 	for (;;) {
 		rc = next_kept(f, &msg);
 		if (rc == 0)
-			rc = fn_control_next(f, &msg, &p);
+			rc = next_message(f, &msg, &p);
 		if (rc <= 0)
 			return rc;
 		if (is_event(&msg))

@@ -25,11 +25,8 @@ struct fn_control_file {
 
 int64_t fn_control_now_ms(void);
 int fn_control_send(struct fn_control_file *f, const void *msg, size_t len);
-/* The next message that is not filler. 1, 0, or -errno. */
-int fn_control_next(struct fn_control_file *f, struct fn1_msg *msg, const uint8_t **at);
-/* For fn_control_read(), later. */
-int fn_control_keep(struct fn_control_file *f, const uint8_t *p, size_t len);
-/* Until there may be something to read. */
-void fn_control_wait(const struct fn_control_file *f, int64_t deadline);
+/* The next answer of the server, its body in the read buffer; what comes before it is kept for
+ * fn_control_read(). 0 or -errno. */
+int fn_control_reply(struct fn_control_file *f, int64_t deadline, struct fn1_msg *msg);
 
 #endif

@@ -50,22 +50,15 @@ static int await_all(struct fn_control_file *f, uint64_t first, size_t n, int *e
 {
 	int64_t deadline = fn_control_now_ms() + ANSWER_MS;
 	struct fn1_msg msg;
-	const uint8_t *p;
+	int rc;
 
 	while (sent) {
-		int rc = fn_control_next(f, &msg, &p);
-
-		if (rc < 0)
+		rc = fn_control_reply(f, deadline, &msg);
+		if (rc)
 			return rc;
-		if (rc == 0) {
-			if (fn_control_now_ms() >= deadline)
-				return -ETIMEDOUT;
-			fn_control_wait(f, deadline);
-		} else if (msg.kind == FN1_REPLY && msg.unique - first < n) {
+		if (msg.unique - first < n) {
 			errs[msg.unique - first] = msg.error;
 			sent--;
-		} else if (msg.kind == FN1_NOTIFY && (rc = fn_control_keep(f, p, msg.len))) {
-			return rc;
 		}
 	}
 	return 0;

@@ -114,30 +114,22 @@ lists_what_came_after_opening() {
 	done
 }
 
+local_changes_once() {
+	mount_it "$@"
+	watch mount m
+	watch direct plain
+	(cd m && changes)
+	(cd plain && changes)
+	touch b/end plain/end
+	heard mount 'end CREATE'
+	heard direct 'end CREATE'
+	diff <(kinds direct) <(kinds mount)
+}
 @test "local changes are heard once" {
 	need_root
-	mount_it
-	watch mount m
-	watch direct plain
-	(cd m && changes)
-	(cd plain && changes)
-	touch b/end plain/end
-	heard mount 'end CREATE'
-	heard direct 'end CREATE'
-	diff <(kinds direct) <(kinds mount)
+	local_changes_once
 }
-
-@test "local changes are heard once without passthrough" {
-	mount_it --no-passthrough
-	watch mount m
-	watch direct plain
-	(cd m && changes)
-	(cd plain && changes)
-	touch b/end plain/end
-	heard mount 'end CREATE'
-	heard direct 'end CREATE'
-	diff <(kinds direct) <(kinds mount)
-}
+@test "local changes are heard once without passthrough" { local_changes_once --no-passthrough; }
 
 @test "the mount shows what is there at once when an event comes" {
 	mount_it
