@@ -55,14 +55,13 @@ static void op_open(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 /* Enters the object behind an open descriptor. */
 static int enter_opened(struct fnmount *m, int fd, struct fuse_entry_param *e, struct inode **i)
 {
-	struct proc_path p;
-	int path = table_openat(&m->inodes, AT_FDCWD, proc_path(&p, fd), O_PATH, 0), r;
+	int path = table_again(&m->inodes, fd), r;
 
 	if (path < 0)
 		return path;
 	if (fstat(fd, &e->attr)) {
 		r = -errno;
-		close(path);
+		syscall(SYS_close, path);
 		return r;
 	}
 	r = inode_enter(&m->inodes, path, &e->attr, i);

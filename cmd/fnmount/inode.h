@@ -86,6 +86,8 @@ int inode_fd(struct table *t, struct inode *i);
 /* openat() with O_CLOEXEC: a descriptor or -errno. Where none is left, inodes nobody works on
  * give theirs up. */
 int table_openat(struct table *t, int dirfd, const char *name, int flags, mode_t mode);
+/* Another descriptor of what fd is open on, with O_PATH: or -errno. */
+int table_again(struct table *t, int fd);
 
 /* Finds or enters the object behind fd (O_PATH, taken), counts one lookup. The inode is in use
  * until inode_put(). 0 or -errno. */
