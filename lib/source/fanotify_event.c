@@ -27,7 +27,8 @@ void fan_learn(struct fan_source *s)
 			return;
 		}
 		s->learned += (size_t)n;
-		if (s->comm) /* before anything else: it may end any moment */
+		/* before anything else: it may end any moment; nobody hears of our own */
+		if (s->comm && !(s->flags & FN_SOURCE_NO_SELF && rec.pid == s->self))
 			fn_comm_cache_get(s->comm, rec.pid, s->base.mono_ns, comm);
 		if (rec.mask & FN_ISDIR && rec.mask & FN_MOVED_FROM)
 			fan_moves_object(s, s->learned, &rec);
