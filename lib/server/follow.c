@@ -15,7 +15,7 @@
  * It is as long that somebody else's change may wait then. */
 #define IDLE_ROUNDS 16
 #define GATHER_MIN_NS 300000
-#define GATHER_MAX_NS 2400000
+#define GATHER_MAX_NS 9600000
 #define MANY 8 /* requests answered meanwhile */
 
 /* Nodes that a source tells of are another file system's, where the store is FUSE itself. */
