@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -69,18 +70,41 @@ static bool place_file_root(struct fan_source *s, struct fan_sides *w)
 	return false;
 }
 
-static void fill_mode(struct fan_source *s, struct fn_event *ev)
+static uint32_t mode_at(struct fan_source *s, int root, const char *path)
 {
 	struct stat st;
-	char *path;
 
-	if (!(s->flags & FN_SOURCE_MODE) || !ev->path.data || (ev->mask & FN_DELETE))
+	return fstatat(fan_root_fd(s, root), path, &st,
+		       AT_SYMLINK_NOFOLLOW | AT_EMPTY_PATH | AT_NO_AUTOMOUNT)
+		       ? 0
+		       : st.st_mode;
+}
+
+/* Events of one file come in a row: what was asked at this moment is not asked again. */
+static void fill_mode(struct fan_source *s, struct fn_event *ev)
+{
+	char path[PATH_MAX];
+	size_t len = ev->path.len;
+	uint32_t mode;
+
+	if (!(s->flags & FN_SOURCE_MODE) || !ev->path.data || (ev->mask & FN_DELETE) ||
+	    len >= sizeof(path))
 		return;
-	path = strndup(ev->path.data, ev->path.len);
-	if (path && fstatat(fan_root_fd(s, ev->root), path, &st,
-			    AT_SYMLINK_NOFOLLOW | AT_EMPTY_PATH | AT_NO_AUTOMOUNT) == 0)
-		ev->mode = st.st_mode;
-	free(path);
+	memcpy(path, ev->path.data, len);
+	path[len] = '\0';
+	if (len && len == s->moded.len && ev->root == s->moded.root &&
+	    s->base.mono_ns == s->moded.mono_ns && !memcmp(path, s->moded.path, len)) {
+		mode = s->moded.mode;
+	} else {
+		mode = mode_at(s, ev->root, path);
+		s->moded.len = len < sizeof(s->moded.path) ? len : 0;
+		memcpy(s->moded.path, path, s->moded.len);
+		s->moded.root = ev->root;
+		s->moded.mono_ns = s->base.mono_ns;
+		s->moded.mode = mode;
+	}
+	if (mode)
+		ev->mode = mode;
 }
 
 /* What kind of thing it is can be told even when it is gone. */

@@ -43,6 +43,13 @@ struct fan_source {
 
 	struct fn_pathmap *map;
 	struct fn_pathbuf path, old_path, spot_path;
+	struct {
+		char path[256];
+		size_t len; /* 0: none */
+		int root;
+		int64_t mono_ns;
+		uint32_t mode;
+	} moded; /* the last path whose mode was asked for */
 	struct fan_told told;
 	char name[FN_NAME_MAX];
 	bool mending; /* what is told now is not from a record */
