@@ -8,6 +8,8 @@
 #include "replay/msg.h"
 #include "replay/shim_impl.h"
 
+#define MADE_UP_VALID 1 /* s */
+
 enum fn_verdict fn_reply_body(struct fn_reply *reply, uint64_t unique, const void *body, size_t len)
 {
 	struct fuse_out_header out = {.unique = unique};
@@ -54,6 +56,17 @@ enum fn_verdict fn_shim_entry(struct fn_reply *reply, uint64_t unique, uint64_t 
 	return fn_reply_body(reply, unique, &e, sizeof(e));
 }
 
+/* Its attributes are good for longer: they never change, and without the entry nobody gets at them.
+ * An open would ask for them. */
+static enum fn_verdict made_up_entry(struct fn_reply *reply, uint64_t unique, uint64_t id,
+				     const struct fuse_attr *attr)
+{
+	struct fuse_entry_out e = {
+		.nodeid = id, .generation = 1, .attr_valid = MADE_UP_VALID, .attr = *attr};
+
+	return fn_reply_body(reply, unique, &e, sizeof(e));
+}
+
 enum fn_verdict fn_shim_make_up(struct fn_shim_op *op, struct fn_place *place,
 				struct fn_reply *reply, uint64_t unique, struct fn_shim_fx *fx)
 {
@@ -70,7 +83,7 @@ enum fn_verdict fn_shim_make_up(struct fn_shim_op *op, struct fn_place *place,
 	}
 	if (op->kind != FN_OP_DELETE)
 		fx->made = id;
-	return fn_shim_entry(reply, unique, id, 1, &attr);
+	return made_up_entry(reply, unique, id, &attr);
 }
 
 static void await(struct fn_shim_op *op, const struct fuse_in_header *in, enum fn_await what,
@@ -141,6 +154,9 @@ static enum fn_verdict lookup_of(struct fn_shim_op *op, struct fn_place *place, 
 				     fx);
 	case FN_OP_ATTR:
 	case FN_OP_OPEN:
+		/* Nobody has found anything else under the name since. */
+		if (place->bound && fn_node_made_up(place->entry.nodeid))
+			return fn_shim_make_up(op, place, reply, in->unique, fx);
 		await(op, in, FN_AWAIT_FOUND, place);
 		return FN_PASS;
 	default:

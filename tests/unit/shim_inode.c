@@ -54,6 +54,23 @@ static void attributes_gone(void)
 	CHECK_INT(fx.excess, NODE);
 }
 
+/* The server is asked again only if the name may be bound to something else by now. */
+static void made_up_before(void)
+{
+	start(FN_OP_ATTR, S_IFREG);
+	knows(&op.at, MADE, S_IFREG);
+	op.at.bound = true;
+	lookup(PARENT, "name");
+	CHECK_INT(ask(), FN_ANSWER);
+	CHECK_INT(entry()->nodeid, MADE);
+	CHECK_INT(entry()->entry_valid, 0);
+	CHECK_INT(fx.made, MADE);
+	op.at.bound = false;
+	lookup(PARENT, "name");
+	CHECK_INT(ask(), FN_PASS);
+	CHECK_INT(server_gives(NODE, S_IFREG), FN_PASS);
+}
+
 static void refresh(void)
 {
 	start(FN_OP_ATTR, S_IFREG);
@@ -189,6 +206,7 @@ static void others(void)
 static const struct unit_test tests[] = {
 	{"MODIFY and ATTRIB", attributes},
 	{"MODIFY of what is gone", attributes_gone},
+	{"ATTR of what was made up", made_up_before},
 	{"the page cache is emptied", refresh},
 	{"CLOSE_WRITE opens nothing", opening},
 	{"FLUSH and RELEASE", releasing},
