@@ -194,40 +194,17 @@ static int hook_find(void *ctx, const struct fn_object *backing, struct fn_objec
 	return 0;
 }
 
-/* Where a held directory is now, relative to the mount. */
-static int path_of(const struct fnmount *m, int fd, char *buf, size_t size)
-{
-	char full[8192];
-	struct proc_path p;
-	struct stat st;
-	/* A mount that is nowhere attached shows paths from its own root. */
-	size_t n = m->own_mount >= 0 ? 0 : strlen(m->backing);
-	ssize_t len = readlink(proc_path(&p, fd), full, sizeof(full) - 1);
-
-	if (len < 0)
-		return -errno;
-	full[len] = '\0';
-	if (fstat(fd, &st) || !st.st_nlink || strncmp(full, m->backing, n))
-		return -ENOENT;
-	if (full[n] && full[n] != '/' && n > 1)
-		return -ENOENT;
-	len -= (ssize_t)n;
-	memmove(full, full + n + (full[n] == '/'), (size_t)len);
-	if (strlen(full) >= size)
-		return -ENAMETOOLONG;
-	strcpy(buf, full);
-	return 0;
-}
-
-static int hook_path(void *ctx, uint64_t nodeid, char *buf, size_t size)
+/* Called in the replay's process, which has no descriptor of ours; the node is pinned meanwhile. */
+static int32_t hook_backing(void *ctx, uint64_t nodeid, bool begin)
 {
 	struct fnmount *m = ctx;
 	struct inode *i = inode_get(&m->inodes, nodeid);
-	int fd = i ? inode_fd(&m->inodes, i) : -ENOENT;
-	int r = fd < 0 ? fd : path_of(m, fd, buf, size);
+	int32_t id = i && begin ? backing_join(m, i) : 0;
 
+	if (i && !begin)
+		backing_leave(m, i);
 	inode_put(&m->inodes, i);
-	return r;
+	return id;
 }
 
 /* The epoch of all names in the kernel's cache (Linux 6.16); libfuse of Debian 12 has no call. */
@@ -262,7 +239,7 @@ static void hook_lost(void *ctx)
 const struct fn_server_hooks *events_hooks(void)
 {
 	static const struct fn_server_hooks hooks = {
-		.find = hook_find, .path = hook_path, .lost = hook_lost};
+		.find = hook_find, .backing = hook_backing, .lost = hook_lost};
 
 	return &hooks;
 }

@@ -110,6 +110,10 @@ unsigned passthrough_stack_depth(const struct fnmount *m);
 /* The backing id for an open of i, counted until backing_put(); 0: an ordinary open. */
 int32_t backing_get(struct fnmount *m, struct inode *i, int fd);
 void backing_put(struct fnmount *m, struct inode *i);
+/* The backing id of an inode that is open with one, counted until backing_leave(); else 0. Neither
+ * touches a descriptor. */
+int32_t backing_join(struct fnmount *m, struct inode *i);
+void backing_leave(struct fnmount *m, struct inode *i);
 void backing_forget(struct fnmount *m, struct inode *i);
 
 /* lock.c: POSIX and BSD locks, held against every process of the backing store */

@@ -42,7 +42,8 @@ static const struct fn_option options[] = {
 	 "serve reads and writes here, not in the kernel",
 	 "FUSE passthrough (Linux 6.9, as root) is used where it is to be had and fanotify tells "
 	 "of the events. Who watches over the control file then hears of what is written through "
-	 "the mount when the file is closed, not of each write.",
+	 "the mount when the file is closed, not of each write; and while a file is open on the "
+	 "mount, BACKING hears OPEN and CLOSE_WRITE of it once more when others close it.",
 	 FN_COMPLETE_NONE, NULL},
 	{OPT_NO_CONTROL, 0, "no-control", NULL, "show no control file for remote watches", NULL,
 	 FN_COMPLETE_NONE, NULL},

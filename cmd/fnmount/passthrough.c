@@ -3,8 +3,9 @@
  * FUSE passthrough (Linux 6.9): the kernel reads, writes and maps the backing file itself. All
  * opens of an inode at one time must name the same backing id (fs/fuse/iomode.c), so it belongs
  * to the inode. An id stays a while after the last close: files are opened again soon. An open
- * that is replayed has none (FOPEN_DIRECT_IO goes with any): the kernel would open the backing file
- * for it, and who watches that would hear of a close that nobody did.
+ * that is replayed has none where it can (FOPEN_DIRECT_IO, while nobody has the file open with
+ * one): the kernel would open the backing file for it, and who watches that would hear of a close
+ * that nobody did.
  */
 #include "fnmount.h"
 
@@ -134,6 +135,27 @@ int32_t backing_get(struct fnmount *m, struct inode *i, int fd)
 	id = i->backing_id;
 	pthread_mutex_unlock(&m->backing_lock);
 	return id;
+}
+
+int32_t backing_join(struct fnmount *m, struct inode *i)
+{
+	int32_t id;
+
+	pthread_mutex_lock(&m->backing_lock);
+	id = i->opens ? i->backing_id : 0;
+	if (id)
+		i->opens++;
+	pthread_mutex_unlock(&m->backing_lock);
+	return id;
+}
+
+/* The last one leaves the id to the next open or the end of the inode. */
+void backing_leave(struct fnmount *m, struct inode *i)
+{
+	pthread_mutex_lock(&m->backing_lock);
+	if (i->opens)
+		i->opens--;
+	pthread_mutex_unlock(&m->backing_lock);
 }
 
 void backing_put(struct fnmount *m, struct inode *i)

@@ -92,12 +92,8 @@ static int open_path(struct fn_replay *r, uint64_t nodeid)
 		.resolve = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS,
 	};
 	char path[PATH_MAX];
-	int res = -ENOENT;
+	int res = fn_nodes_place(r->conf.nodes, nodeid, path, sizeof(path));
 
-	if (r->conf.path)
-		res = r->conf.path(r->conf.ctx, nodeid, path, sizeof(path));
-	if (res)
-		res = fn_nodes_place(r->conf.nodes, nodeid, path, sizeof(path));
 	if (res)
 		return res;
 	res = (int)syscall(SYS_openat2, r->mount_fd, path[0] ? path : ".", &how, sizeof(how));

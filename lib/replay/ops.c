@@ -27,6 +27,8 @@
 #define FOPEN_NOFLUSH (1 << 5)
 #endif
 
+#define OPEN_PASSTHROUGH (1u << 7) /* FOPEN_PASSTHROUGH, Linux 6.9 */
+
 #define TRIES 4 /* against others who look at the same name */
 
 static uint64_t *gone_slot(struct fn_replay *r, uint64_t parent, const char *name, uint64_t *key)
@@ -393,6 +395,26 @@ static int open_once(struct fn_replay *r, const struct fn_item *item, struct fn_
 	return end(r, fd);
 }
 
+/* While somebody has the file open with passthrough the kernel takes only such opens. This one is
+ * heard in the backing directory, too. */
+static int open_backed(struct fn_replay *r, const struct fn_item *item, struct fn_shim_op *op,
+		       int dir)
+{
+	uint64_t nodeid = op->at.entry.nodeid;
+	uint32_t flags = op->open_flags;
+	int res;
+
+	op->backing_id = r->conf.backing ? r->conf.backing(r->conf.ctx, nodeid, true) : 0;
+	if (op->backing_id)
+		op->open_flags = OPEN_PASSTHROUGH | FOPEN_NOFLUSH;
+	res = open_once(r, item, op, dir);
+	if (op->backing_id)
+		r->conf.backing(r->conf.ctx, nodeid, false);
+	op->backing_id = 0;
+	op->open_flags = flags;
+	return res;
+}
+
 static int replay_open(struct fn_replay *r, const struct fn_item *item, struct fn_shim_op *op,
 		       int dir)
 {
@@ -413,7 +435,7 @@ static int replay_open(struct fn_replay *r, const struct fn_item *item, struct f
 		look_again(r, op, &op->at, dir);
 		res = open_once(r, item, op, dir);
 	}
-	return res;
+	return res == -EIO && !is_dir ? open_backed(r, item, op, dir) : res;
 }
 
 static int replay(struct fn_replay *r, const struct fn_item *item, struct fn_shim_op *op)

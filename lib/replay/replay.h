@@ -33,6 +33,8 @@ struct fn_item {
 				      * the queue's copy */
 };
 
+#define FN_REPLAY_COMM "fn-replay" /* the command name of who replays */
+
 struct fn_replay_conf {
 	void *ctx;
 	struct fn_nodes *nodes;
@@ -54,7 +56,7 @@ struct fn_replay_conf {
 	int (*resolve)(void *ctx, const struct fn_event *ev, struct fn_item *item);
 	/* One more item is done. */
 	void (*progress)(void *ctx);
-	int (*path)(void *ctx, uint64_t nodeid, char *buf, size_t size);
+	int32_t (*backing)(void *ctx, uint64_t nodeid, bool begin); /* fn_server_hooks */
 };
 
 struct fn_replay_stats {

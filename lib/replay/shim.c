@@ -298,7 +298,9 @@ static enum fn_verdict on_open(const struct fn_shim_op *op, const struct fn_msg 
 			       struct fn_reply *reply)
 {
 	const struct fuse_in_header *in = (const void *)msg->buf;
-	struct fuse_open_out out = {.fh = op->fh, .open_flags = op->open_flags};
+	/* the kernel's headers before 6.9 call the backing id padding */
+	struct fuse_open_out out = {
+		.fh = op->fh, .open_flags = op->open_flags, .padding = (uint32_t)op->backing_id};
 
 	if (op->kind != FN_OP_OPEN || !fn_msg_body(msg, sizeof(struct fuse_open_in)))
 		return FN_PASS;

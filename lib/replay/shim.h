@@ -64,6 +64,7 @@ struct fn_shim_op {
 	uint64_t made_up;    /* node id for an entry made up; this + 1 is free, too */
 	uint64_t fh;         /* what OPEN is answered with */
 	uint32_t open_flags; /* FOPEN_* */
+	int32_t backing_id;  /* of an OPEN with FOPEN_PASSTHROUGH */
 	uint32_t uid, gid;   /* of entries made up */
 
 	uint64_t await_unique, await_node;

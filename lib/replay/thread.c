@@ -158,7 +158,7 @@ static int work(void *arg)
 {
 	struct fn_replay *r = arg;
 
-	prctl(PR_SET_NAME, "fn-replay");
+	prctl(PR_SET_NAME, FN_REPLAY_COMM);
 	own_descriptors(r);
 	if (chdir("/"))
 		return 1;
@@ -220,7 +220,7 @@ static int spawn(struct fn_replay *r)
 	res = pthread_create(&r->thread, NULL, run, r);
 	pthread_sigmask(SIG_SETMASK, &old, NULL);
 	if (!res)
-		pthread_setname_np(r->thread, "fn-replay");
+		pthread_setname_np(r->thread, FN_REPLAY_COMM);
 	return -res;
 }
 

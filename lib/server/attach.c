@@ -51,11 +51,11 @@ static void resting(void *ctx)
 	fn_near_rest(&srv->near);
 }
 
-static int path_hook(void *ctx, uint64_t nodeid, char *buf, size_t size)
+static int32_t backing_hook(void *ctx, uint64_t nodeid, bool begin)
 {
 	struct fn_server *srv = ctx;
 
-	return srv->hooks.path ? srv->hooks.path(srv->hooks_ctx, nodeid, buf, size) : -ENOENT;
+	return srv->hooks.backing ? srv->hooks.backing(srv->hooks_ctx, nodeid, begin) : 0;
 }
 
 static int make_secrets(struct fn_server *srv)
@@ -149,7 +149,7 @@ static int start_replay(struct fn_server *srv, const struct fn_server_opts *opts
 		.forget = fn_io_forget,
 		.resolve = fn_push_resolve,
 		.progress = fn_control_progressed,
-		.path = path_hook,
+		.backing = backing_hook,
 	};
 
 	return fn_replay_start(&srv->replay, &conf);

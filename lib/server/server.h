@@ -21,9 +21,10 @@ struct fn_server_hooks {
 	 * generation and returns 0, or -ENOENT when the kernel holds none (then nobody can watch
 	 * it, and its events need no replay). NULL: the shim's own table of names decides. */
 	int (*find)(void *ctx, const struct fn_object *backing, struct fn_object *node);
-	/* The path of a held directory relative to the mount, for where handles cannot be opened.
-	 */
-	int (*path)(void *ctx, uint64_t nodeid, char *buf, size_t size);
+	/* The backing id by which the kernel has the node open for passthrough now, 0: it has not.
+	 * It is to stay until this is asked again, with begin false. Called in the process that
+	 * replays, which has the server's memory and none of its descriptors. */
+	int32_t (*backing)(void *ctx, uint64_t nodeid, bool begin);
 	/* Events were lost: whatever the kernel has cached of the store may be old. */
 	void (*lost)(void *ctx);
 };

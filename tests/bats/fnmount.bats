@@ -225,6 +225,34 @@ local_changes_once() {
 	[ "$(grep -c 'f CLOSE_WRITE' "$BATS_TEST_TMPDIR/below.out")" -eq 5 ]
 }
 
+# With passthrough the kernel lets nobody else open the file in another way. Two mounts of one
+# directory must not answer each other for ever.
+@test "a file that is open on the mount: its remote close is heard, once" {
+	need_root
+	mkdir m2
+	echo 1 >b/f
+	mount_it
+	start_ready other fnmount -f --stats --ready-fd 9 b m2
+	exec 7<m/f 8<m2/f
+	read -r _ <&7
+	read -r _ <&8
+	watch w -e modify,close_write,create m
+	watch w2 -e modify,close_write,create m2
+	for i in 2 3 4; do
+		echo $i >>b/f
+		wait_for 5 eval '[ "$(grep -c CLOSE_WRITE w.out)" -eq $((i - 1)) ]'
+		wait_for 5 eval '[ "$(grep -c CLOSE_WRITE w2.out)" -eq $((i - 1)) ]'
+	done
+	: >b/end
+	heard w 'm/end CLOSE_WRITE'
+	heard w2 'm2/end CLOSE_WRITE'
+	exec 7<&- 8<&-
+	[ "$(grep -c 'f CLOSE_WRITE' w.out)" -eq 3 ]
+	[ "$(grep -c 'f CLOSE_WRITE' w2.out)" -eq 3 ]
+	stop "$fnmount_pid"
+	[[ "$(err fnmount)" =~ failed\ 0\  ]]
+}
+
 @test "an ordinary user mounts, changes and hears" {
 	need_root
 	need_command setpriv
