@@ -365,6 +365,7 @@ pkill_watch() {
 	ls m/slow >/dev/null
 	watch mount m/d
 	kill -STOP "$lower_pid"
+	wait_for 10 eval '! grep -q "^State:.[^T]" /proc/$lower_pid/task/*/status'
 	for i in 1 2 3 4; do start "cat$i" cat m/slow/f$i; done
 	start storm sh -c 'for i in $(seq 300); do echo $i >b/d/f$i; mv b/d/f$i b/d/g$i; rm b/d/g$i; done'
 	for i in $(seq 100); do
