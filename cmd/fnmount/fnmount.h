@@ -19,6 +19,7 @@ struct config {
 	char *events;        /* --events, NULL: auto */
 	char *mount_options; /* all -o joined by commas, NULL: none */
 	int read_only;       /* -o ro: only clients are refused, replay needs to write */
+	unsigned max_read;   /* -o max_read, 0: not given */
 	double timeout;      /* seconds that the kernel may cache; < 0: by the kind of events */
 	int ready_fd;        /* -1: none */
 	unsigned threads;

@@ -121,6 +121,7 @@ static void op_init(void *userdata, struct fuse_conn_info *conn)
 	want(conn, FUSE_CAP_READDIRPLUS | FUSE_CAP_READDIRPLUS_AUTO, true);
 	want(conn, FUSE_CAP_SPLICE_WRITE | FUSE_CAP_SPLICE_MOVE | FUSE_CAP_SPLICE_READ, true);
 	conn->max_background = 64;
+	conn->max_read = m->config.max_read;
 	m->minor = conn->proto_minor;
 	/* Names cannot all be expired at once before 7.44, should events be lost. */
 	if (m->config.timeout < 0 && m->minor < 44 && m->timeout > TIMEOUT_NO_EPOCH)
@@ -155,11 +156,14 @@ static char *escaped(const char *path)
 	return out;
 }
 
-/* -o ro is not for the kernel: a file system mounted read-only would refuse replay, too. */
-static int take_read_only(struct fnmount *m, struct fuse_args *args)
+/* -o ro is not for the kernel: a file system mounted read-only would refuse replay, too. max_read
+ * libfuse wants to hear twice, here and by op_init(). */
+static int take_options(struct fnmount *m, struct fuse_args *args)
 {
 	const struct fuse_opt opts[] = {{"ro", offsetof(struct config, read_only), 1},
 					{"rw", offsetof(struct config, read_only), 0},
+					{"max_read=%u", offsetof(struct config, max_read), 0},
+					FUSE_OPT_KEY("max_read=", FUSE_OPT_KEY_KEEP),
 					FUSE_OPT_END};
 
 	return fuse_opt_parse(args, &m->config, opts, NULL);
@@ -179,7 +183,7 @@ static int new_session(struct fnmount *m)
 	if (r || fuse_opt_add_arg(&args, "fnmount") || fuse_opt_add_arg(&args, "-o") ||
 	    fuse_opt_add_arg(&args, options))
 		r = fn_fail(FN_EXIT_FAIL, "out of memory");
-	else if (take_read_only(m, &args))
+	else if (take_options(m, &args))
 		r = FN_EXIT_USAGE;
 	else
 		m->session =

@@ -92,6 +92,9 @@ attributes='echo x >f; chmod 640 f; chmod 4755 f; chown 1:2 f; touch -d @12345.6
 	umount m
 	fnmount --writeback b m
 	same "$content"
+	umount m
+	fnmount --no-passthrough -o max_read=8192 b m
+	same "$content"
 }
 @test "a limit on the server's own files is an error to the client" {
 	for o in '' --no-passthrough; do
