@@ -215,7 +215,7 @@ static int open_dir_now(struct fan_source *s, int root, const char *path,
 	return -ESTALE;
 }
 
-static int open_place(struct fan_source *s, const struct fn_object *dir)
+static int open_place_as(struct fan_source *s, const struct fn_object *dir, int flags)
 {
 	struct fn_str path;
 	char *copy;
@@ -225,9 +225,19 @@ static int open_place(struct fan_source *s, const struct fn_object *dir)
 	    FN_PLACE_INSIDE)
 		return -ESTALE;
 	copy = strndup(path.data, path.len);
-	fd = copy ? open_dir_now(s, root, copy, dir, O_PATH) : -ENOMEM;
+	fd = copy ? open_dir_now(s, root, copy, dir, flags) : -ENOMEM;
 	free(copy);
 	return fd == -ESTALE && s->roots[root].whole ? -ENOENT : fd;
+}
+
+/* Readable, if it can be. */
+static int open_place(struct fan_source *s, const struct fn_object *dir)
+{
+	int fd = open_place_as(s, dir, O_RDONLY | O_NOATIME);
+
+	if (fd == -EPERM)
+		fd = open_place_as(s, dir, O_RDONLY);
+	return fd == -EACCES ? open_place_as(s, dir, O_PATH) : fd;
 }
 
 int fan_look(struct fan_source *s, const struct fn_object *dir, struct fn_str name,
@@ -247,6 +257,7 @@ int fan_look(struct fan_source *s, const struct fn_object *dir, struct fn_str na
 		rc = fn_object_handle_at(now, fd, entry, 0, &mount);
 	if (rc == 0 && fstatat(fd, entry, &st, AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT) < 0)
 		rc = -errno;
+	fan_await_calls(fd);
 	close(fd);
 	if (rc)
 		return rc;

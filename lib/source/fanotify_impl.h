@@ -131,7 +131,9 @@ int fan_gather(struct fan_source *s, size_t at, int32_t pid, int count);
 bool fan_await(struct fan_source *s, int64_t *until);
 /* The next record of the process, and where it ends; 0: it is not here. */
 size_t fan_next_of(const struct fan_source *s, int32_t pid, struct fn_fan_record *next);
-/* A system call has queued all its records when it lets go of the directory: wait for that. */
+/* A system call has queued all its records when it lets go of the directory: wait for that.
+ * dirfd: not of O_PATH. */
+void fan_await_calls(int dirfd);
 void fan_await_call(struct fan_source *s, const struct fn_object *dir);
 /* Draw the way back of the rename rec to s->pos. Its length, or 0: there is none. */
 int fan_back(struct fan_source *s, const struct fn_fan_record *rec, const struct fan_sides *w,

@@ -104,14 +104,20 @@ size_t fan_next_of(const struct fan_source *s, int32_t pid, struct fn_fan_record
 	return 0;
 }
 
-void fan_await_call(struct fan_source *s, const struct fn_object *dir)
+void fan_await_calls(int dirfd)
 {
 	char none[8];
+
+	(void)!getdents64(dirfd, none, sizeof(none)); /* waits for the lock; there is no room */
+}
+
+void fan_await_call(struct fan_source *s, const struct fn_object *dir)
+{
 	int fd = fan_open(s, dir, O_RDONLY | O_DIRECTORY | O_NOATIME);
 
 	if (fd < 0)
 		return;
-	(void)!getdents64(fd, none, sizeof(none)); /* waits for the lock; there is no room */
+	fan_await_calls(fd);
 	close(fd);
 	fan_drain(s);
 }

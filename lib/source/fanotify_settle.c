@@ -147,7 +147,8 @@ bool fan_tell_gone(struct fan_source *s, struct fan_spot *p)
 	fan_tell(s, &rec, &w, bit);
 	s->mending = mending;
 	fan_spot_set(p, FAN_EMPTY, NULL, false, true);
-	fan_told_hide(s, t);
+	if (!fan_thing_place(s, t))
+		fan_told_hide(s, t);
 	return true;
 }
 
@@ -223,10 +224,27 @@ static bool mend_rename(struct fan_source *s, struct mends *m, struct fan_mend *
 	return true;
 }
 
+/* Where the receiver knows the directory: of a name that nothing was said of, the map tells. */
+static struct fan_spot *dir_place(struct fan_source *s, struct fan_thing *t)
+{
+	struct fan_spot *p = fan_thing_place(s, t);
+	struct fn_object dir, up;
+	struct fn_str name;
+
+	if (p || !fan_thing_inside(s, t))
+		return p;
+	fan_thing_object(t, &dir);
+	p = fn_pathmap_lookup(s->map, &dir, &up, &name) ? fan_spot_of(s, &up, name) : NULL;
+	if (!p || fan_spot_state(p) != FAN_UNTOLD)
+		return NULL;
+	fan_spot_set(p, FAN_TAKEN, t, true, false);
+	return p;
+}
+
 /* Room first: a directory that is still told to be elsewhere leaves there. */
 static bool make_sure(struct fan_source *s, struct mends *m, const struct fan_mend *a)
 {
-	struct fan_spot *from = a->isdir ? fan_thing_place(s, a->now) : NULL;
+	struct fan_spot *from = a->isdir ? dir_place(s, a->now) : NULL;
 
 	if (!from || from == a->spot)
 		return true;
