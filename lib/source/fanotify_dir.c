@@ -227,7 +227,9 @@ static int open_place_as(struct fan_source *s, const struct fn_object *dir, int 
 	copy = strndup(path.data, path.len);
 	fd = copy ? open_dir_now(s, root, copy, dir, flags) : -ENOMEM;
 	free(copy);
-	return fd == -ESTALE && s->roots[root].whole ? -ENOENT : fd;
+	if (s->roots[root].whole) /* gone, and all that it held */
+		return fd == -ESTALE ? -ENOENT : fd;
+	return fd == -ENOENT || fd == -ENOTDIR || fd == -ELOOP ? -ESTALE : fd;
 }
 
 /* Readable, if it can be. */

@@ -122,8 +122,16 @@ void fan_await_call(struct fan_source *s, const struct fn_object *dir)
 	fan_drain(s);
 }
 
-/* The rename that is the way back of rec; *end: something else came to the place that rec left, or
- * the process went on. Its length at *at, or 0. */
+/* `next` speaks of a name that rec speaks of. */
+static bool meets(const struct fn_fan_record *rec, const struct fn_fan_record *next)
+{
+	return fan_same_place(&rec->dir, &next->dir) || fan_same_place(&rec->dir, &next->old_dir) ||
+	       fan_same_place(&rec->old_dir, &next->dir) ||
+	       fan_same_place(&rec->old_dir, &next->old_dir);
+}
+
+/* The rename that is the way back of rec; *end: either name went its own way, or the process went
+ * on. Its length at *at, or 0. */
 static int look_back(const struct fan_source *s, const struct fn_fan_record *rec,
 		     struct fn_fan_record *back, size_t *at, bool *end)
 {
@@ -132,19 +140,19 @@ static int look_back(const struct fan_source *s, const struct fn_fan_record *rec
 	*at = s->pos;
 	for (int i = 0; i < WITHIN && own < THREADS && *at < s->len; i++) {
 		int n = fn_fan_parse(s->buf + *at, s->len - *at, back);
-		bool comes;
+		bool met;
 
 		if (n < 0)
 			break;
-		comes = back->mask & (FN_CREATE | FN_RENAME) &&
-			fan_same_place(&rec->old_dir, &back->dir);
 		if (back->pid == rec->pid && back->mask & FN_RENAME &&
 		    fan_same_place(&rec->dir, &back->old_dir) &&
-		    (comes || (!rec->old_dir.present && !back->dir.present)))
+		    (fan_same_place(&rec->old_dir, &back->dir) ||
+		     (!rec->old_dir.present && !back->dir.present)))
 			return n;
+		met = back->mask & FN_DIRENT_EVENTS && meets(rec, back);
 		own += back->pid == rec->pid;
-		*end = comes || own;
-		if (comes)
+		*end = met || own;
+		if (met)
 			break;
 		*at += (size_t)n;
 	}

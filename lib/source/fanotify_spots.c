@@ -232,7 +232,7 @@ static void sweep(struct fan_source *s, bool all)
 		if (!all && (t->keep || t->late || t->round == s->told.round || is_hidden(s, t)) &&
 		    (add(s, &s->told.thing_of, t->id, t) || t->keep)) {
 			t->keep = t->again = false;
-			t->bare = t->bare && (t->hidden || t->round == s->told.round);
+			t->bare = t->bare && (t->hidden || t->late || t->round == s->told.round);
 			t->next = s->told.things;
 			s->told.things = t;
 		} else {

@@ -241,8 +241,9 @@ bool fan_told_known(struct fan_source *s, const struct fan_sides *w, bool isdir)
 {
 	const struct fan_spot *p = w->old_in ? fan_spot_of(s, &w->old_dir, w->old_name) : NULL;
 	const struct fan_thing *t = fan_thing_of(s, &w->object, isdir);
+	const struct fan_spot *place = fan_thing_place(s, t);
 
-	return p && fan_spot_has(p, t) && !(t && p->state == FAN_UNTOLD && fan_thing_place(s, t));
+	return p && fan_spot_has(p, t) && (!place || place == p);
 }
 
 /* The old side of w becomes where the receiver knows the object. */
@@ -304,6 +305,8 @@ bool fan_told_rename(struct fan_source *s, const struct fn_fan_record *rec, stru
 	if (w->in && to) {
 		if (!had && place)
 			old_side(s, w, place);
+		else if (!had)
+			bare(s, t);
 		arrive(s, to, t, isdir);
 	} else if (!place && (!to || to->who != t)) {
 		bare(s, t);
