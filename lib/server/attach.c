@@ -117,8 +117,8 @@ static struct fn_server *new_server(struct fuse_session *se, const struct fn_ser
 	srv->init.want = opts->init_flags;
 	srv->init.max_stack_depth = opts->max_stack_depth;
 	fn_track_init(&srv->track);
-	fn_readers_init(&srv->readers, fuse_session_fd(se), opts->near);
 	fn_near_init(&srv->near, opts->near);
+	fn_readers_init(&srv->readers, fuse_session_fd(se), &srv->near);
 	pthread_mutex_init(&srv->op_lock, NULL);
 	pthread_mutex_init(&srv->inject_lock, NULL);
 	srv->nodes = fn_nodes_new();

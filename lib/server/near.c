@@ -60,18 +60,29 @@ void fn_near_wake(struct fn_near *n)
 	pthread_mutex_unlock(&n->lock);
 }
 
+static void set_policy(int tid, int policy)
+{
+	const struct sched_param none = {0};
+
+	sched_setscheduler(tid, policy, &none);
+}
+
 static void let_go(struct fn_near *n)
 {
 	int tid = atomic_load(&n->kept);
 
 	if (tid)
 		sched_setaffinity(tid, sizeof(n->was), &n->was);
+	if (tid && n->batch)
+		set_policy(tid, SCHED_OTHER);
+	n->batch = false;
+	atomic_store(&n->for_client, false);
 	atomic_store(&n->kept, 0);
 }
 
 static void take(struct fn_near *n, int tid, int cpu)
 {
-	if (tid != atomic_load(&n->kept)) {
+	if (tid != atomic_load(&n->kept) || atomic_load(&n->for_client)) {
 		let_go(n);
 		if (sched_getaffinity(tid, sizeof(n->was), &n->was))
 			return;
@@ -87,9 +98,7 @@ static void take(struct fn_near *n, int tid, int cpu)
  * and the next request finds it there. */
 static void join(struct fn_near *n)
 {
-	const struct sched_param none = {0};
-
-	sched_setscheduler(0, SCHED_BATCH, &none);
+	set_policy(0, SCHED_BATCH);
 	atomic_store(&n->worker, (int)syscall(SYS_gettid));
 }
 
@@ -115,12 +124,43 @@ void fn_near_begin(struct fn_near *n)
 	pthread_mutex_unlock(&n->lock);
 }
 
-void fn_near_rest(struct fn_near *n)
+static void rest(struct fn_near *n, bool client)
 {
 	if (!atomic_load(&n->kept))
 		return;
 	pthread_mutex_lock(&n->lock);
-	let_go(n);
+	if (atomic_load(&n->for_client) == client)
+		let_go(n);
+	pthread_mutex_unlock(&n->lock);
+}
+
+void fn_near_rest(struct fn_near *n)
+{
+	rest(n, false);
+}
+
+void fn_near_leave(struct fn_near *n)
+{
+	rest(n, true);
+}
+
+static bool is_kept(const struct fn_near *n, int cpu)
+{
+	return atomic_load(&n->kept) == self() && atomic_load(&n->for_client) && n->kept_cpu == cpu;
+}
+
+void fn_near_keep(struct fn_near *n, int cpu)
+{
+	pthread_mutex_lock(&n->lock);
+	if (!is_kept(n, cpu)) {
+		take(n, self(), cpu);
+		if (atomic_load(&n->kept) == self()) {
+			atomic_store(&n->for_client, true);
+			n->batch = sched_getscheduler(0) == SCHED_OTHER;
+			if (n->batch)
+				set_policy(0, SCHED_BATCH);
+		}
+	}
 	pthread_mutex_unlock(&n->lock);
 }
 
@@ -138,7 +178,7 @@ void fn_near_client(struct fn_near *n)
 		return;
 	if (atomic_load_explicit(&n->in_turn, memory_order_relaxed))
 		atomic_store(&n->in_turn, 0);
-	if (atomic_load(&n->kept) == self())
+	if (atomic_load(&n->kept) == self() && !atomic_load(&n->for_client))
 		fn_near_rest(n);
 }
 
@@ -154,7 +194,10 @@ void fn_near_enter(struct fn_near *n)
 		return;
 	pthread_mutex_lock(&n->lock);
 	if (!sched_getaffinity(0, sizeof(now), &now) && CPU_COUNT(&now) == 1 &&
-	    CPU_COUNT(&n->was) > 1 && atomic_load(&n->kept) != self())
+	    CPU_COUNT(&n->was) > 1 && atomic_load(&n->kept) != self()) {
 		sched_setaffinity(0, sizeof(n->was), &n->was);
+		if (n->batch && sched_getscheduler(0) == SCHED_BATCH)
+			set_policy(0, SCHED_OTHER);
+	}
 	pthread_mutex_unlock(&n->lock);
 }

@@ -26,7 +26,9 @@ struct fn_near {
 	atomic_uint in_turn; /* how many it read without anything else */
 	atomic_int kept;     /* the serving thread that is kept there, 0 */
 	int kept_cpu;
-	cpu_set_t was; /* where that may run otherwise */
+	atomic_bool for_client; /* by fn_near_keep() */
+	bool batch;             /* and its policy was changed */
+	cpu_set_t was;          /* where that may run otherwise */
 	atomic_bool had_one;
 };
 
@@ -38,6 +40,10 @@ void fn_near_wake(struct fn_near *n);
 void fn_near_begin(struct fn_near *n);
 /* It has no work, or has ended. */
 void fn_near_rest(struct fn_near *n);
+/* The calling thread, which serves one client, is kept on that one's processor, and does not
+ * preempt it, until fn_near_leave(). */
+void fn_near_keep(struct fn_near *n, int cpu);
+void fn_near_leave(struct fn_near *n);
 /* A serving thread got a request of the replay process, or of anybody else. */
 void fn_near_replay(struct fn_near *n);
 void fn_near_client(struct fn_near *n);

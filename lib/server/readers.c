@@ -15,9 +15,9 @@ static int arm(const struct fn_readers *r, int op)
 	return epoll_ctl(r->epoll, op, r->fd, &ev);
 }
 
-void fn_readers_init(struct fn_readers *r, int fd, bool leads)
+void fn_readers_init(struct fn_readers *r, int fd, struct fn_near *near)
 {
-	fn_lead_init(&r->lead, leads);
+	fn_lead_init(&r->lead, near);
 	r->fd = fd;
 	r->epoll = epoll_create1(EPOLL_CLOEXEC);
 	if (r->epoll >= 0 && arm(r, EPOLL_CTL_ADD)) {

@@ -43,8 +43,8 @@ struct fn_turn {
 	struct fn_reading reading;
 };
 
-/* leads: one thread may lead the others, see lead.h. */
-void fn_readers_init(struct fn_readers *r, int fd, bool leads);
+/* One thread may lead the others where near is on, see lead.h. */
+void fn_readers_init(struct fn_readers *r, int fd, struct fn_near *near);
 void fn_readers_destroy(struct fn_readers *r);
 /* A request was the replay process's, or somebody else's. */
 void fn_readers_replay(struct fn_readers *r);

@@ -14,6 +14,7 @@
 #define THREADS 4
 #define ENOUGH 20000
 
+static struct fn_near near;
 static struct fn_lead lead;
 static int sockets[2];
 static pthread_t threads[THREADS];
@@ -74,7 +75,8 @@ static void ask(uint32_t opcode, uint32_t pid)
 static void begin(void)
 {
 	CHECK(!socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, sockets));
-	fn_lead_init(&lead, true);
+	fn_near_init(&near, true);
+	fn_lead_init(&lead, &near);
 	CHECK(lead.end >= 0);
 	lead.can = true; /* on one processor, too */
 	sem_init(&handled, 0, 0);
@@ -91,6 +93,7 @@ static void end(void)
 		pthread_join(threads[i], NULL);
 	close(sockets[1]);
 	fn_lead_destroy(&lead);
+	fn_near_destroy(&near);
 	memset(&lead, 0, sizeof(lead));
 }
 
@@ -113,6 +116,30 @@ static void in_turn(void)
 {
 	begin();
 	CHECK(let_one_lead());
+	end();
+}
+
+/* Both ways are tried, and the thread that led may run where it could before. */
+static void ways(void)
+{
+	cpu_set_t before, now;
+	bool near_once = false, looked = false;
+
+	CHECK(!sched_getaffinity(0, sizeof(before), &before));
+	begin();
+	for (int i = 0; i < ENOUGH && !(near_once && looked); i++) {
+		ask(FUSE_GETATTR, (uint32_t)getpid());
+		near_once = near_once || atomic_load(&near.kept);
+		looked =
+			looked || (atomic_load(&lead.on) && atomic_load(&lead.way) == FN_LEAD_LOOK);
+	}
+	CHECK(near_once);
+	CHECK(looked);
+	fn_lead_stop(&lead);
+	for (int i = 0; i < THREADS; i++) {
+		CHECK(!pthread_getaffinity_np(threads[i], sizeof(now), &now));
+		CHECK(CPU_EQUAL(&before, &now));
+	}
 	end();
 }
 
@@ -150,6 +177,7 @@ static void idle(void)
 	for (int i = 0; atomic_load(&lead.on) && i < 20000; i++)
 		poll(NULL, 0, 1);
 	CHECK(!atomic_load(&lead.on));
+	CHECK_INT(atomic_load(&near.kept), 0); /* nobody stays on one processor */
 	for (int i = 0; i < 100; i++)
 		ask(FUSE_GETATTR, 1);
 	end();
@@ -170,6 +198,7 @@ static void all_held(void)
 
 static const struct unit_test tests[] = {
 	{"requests in turn go to one thread", in_turn},
+	{"both ways to wait are tried", ways},
 	{"a leader that is held up stops nobody", held_up},
 	{"nobody leads several clients, or data", others},
 	{"nobody leads where there is nothing to do", idle},

@@ -14,6 +14,7 @@
 #define THREADS 4
 #define MESSAGES 2000
 
+static struct fn_near near;
 static struct fn_readers readers;
 static int sockets[2];
 static pthread_t ids[THREADS + 1]; /* by their numbers from 1 */
@@ -65,7 +66,8 @@ static bool comes(sem_t *sem)
 static void begin(pthread_t *threads, int n)
 {
 	CHECK(!socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, sockets));
-	fn_readers_init(&readers, sockets[1], false);
+	fn_near_init(&near, false);
+	fn_readers_init(&readers, sockets[1], &near);
 	while (!atomic_load(&readers.turns))
 		fn_readers_replay(&readers);
 	sem_init(&handled, 0, 0);
@@ -86,6 +88,7 @@ static void end(pthread_t *threads, int n)
 		pthread_join(threads[i], NULL);
 	close(sockets[1]);
 	fn_readers_destroy(&readers);
+	fn_near_destroy(&near);
 	memset(&readers, 0, sizeof(readers));
 }
 
