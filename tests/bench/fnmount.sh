@@ -89,7 +89,7 @@ mount_side() {
 	esac
 }
 unmount_side() {
-	if [ "$1" = fn ]; then unmount_fn; else umount "$mount"; fi
+	if [ "$1" = fn ]; then unmount_fn; else umount "$mount" 2>/dev/null || umount -l "$mount"; fi
 }
 measure() {
 	local side=$1 round=$2 name values i=0 mount
