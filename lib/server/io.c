@@ -361,7 +361,15 @@ static ssize_t io_read(struct fn_server *srv, int fd, void *buf, size_t size)
 	fn_near_enter(&srv->near);
 	pthread_cleanup_push(fn_readers_leave, &turn);
 	res = next_request(srv, &turn, fd, buf, size);
+	/* An end like any other. libfuse would complain of it, in a thread that it then cancels,
+	 * perhaps with the lock of standard error in its hands. */
+	if (res < 0)
+		res = errno == ECONNABORTED ? -ENODEV : -errno;
 	pthread_cleanup_pop(1);
+	if (res < 0) {
+		errno = (int)-res;
+		res = -1;
+	}
 	return res;
 }
 

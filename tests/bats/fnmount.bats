@@ -328,7 +328,7 @@ local_changes_once() {
 
 @test "killed, unmounted lazily, aborted in a storm: nobody hangs" {
 	need_root
-	for how in kill fusermount umount term; do
+	for how in kill fusermount umount term abort; do
 		mount_it
 		watch "w$how" m
 		start storm sh -c 'for i in $(seq 3000); do echo $i >b/f$i; mv b/f$i b/g$i; rm b/g$i; done'
@@ -339,16 +339,25 @@ local_changes_once() {
 		fusermount) fusermount3 -uz m ;;
 		umount) umount -l m ;;
 		term) kill -TERM "$fnmount_pid" ;;
+		abort) abort_connection m ;;
 		esac
 		[ $how != fusermount ] && [ $how != umount ] || stop "$reader_pid" KILL
 		stop "$storm_pid" KILL
 		if [ $how = fusermount ] || [ $how = umount ]; then pkill_watch "w$how"; fi
 		wait_for 10 gone "$fnmount_pid"
+		run ! grep -q '^fuse:' fnmount.err
 		stop "$reader_pid" KILL
 		umount -l m 2>/dev/null || :
 		wait_for 5 gone "$reader_pid"
 		rm -rf b/*
 	done
+}
+abort_connection() {
+	local n
+	n=$(mountpoint -d "$1")
+	mkdir ctl
+	mount -t fusectl none ctl
+	echo 1 >"ctl/${n#*:}/abort"
 }
 pkill_watch() {
 	local v="${1}_pid"
