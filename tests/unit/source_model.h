@@ -320,7 +320,7 @@ static void random_meanwhile(void)
 
 	if (kind->open != fn_source_fanotify && !getenv("FN_MODEL_SEED"))
 		return;
-	if (random_rounds(seeds, sizeof(seeds) / sizeof(seeds[0]), change_meanwhile) < 2 &&
+	if (random_rounds(seeds, sizeof(seeds) / sizeof(seeds[0]), change_meanwhile) < 3 &&
 	    !getenv("FN_MODEL_SEED"))
 		unit_faults = before;
 }
