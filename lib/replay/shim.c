@@ -382,6 +382,25 @@ static enum fn_verdict dispatch(struct fn_shim_op *op, struct fn_msg *msg, struc
 	}
 }
 
+static bool is_change(uint32_t opcode)
+{
+	switch (opcode) {
+	case FUSE_MKNOD:
+	case FUSE_MKDIR:
+	case FUSE_SYMLINK:
+	case FUSE_LINK:
+	case FUSE_CREATE:
+	case FUSE_UNLINK:
+	case FUSE_RMDIR:
+	case FUSE_RENAME:
+	case FUSE_RENAME2:
+	case FUSE_SETATTR:
+		return true;
+	default:
+		return false;
+	}
+}
+
 enum fn_verdict fn_shim_request(struct fn_shim_op *op, struct fn_msg *msg, struct fn_reply *reply,
 				struct fn_shim_fx *fx)
 {
@@ -397,5 +416,8 @@ enum fn_verdict fn_shim_request(struct fn_shim_op *op, struct fn_msg *msg, struc
 	v = dispatch(op, msg, reply, fx);
 	if (v == FN_PASS && in->nodeid == FN_NODE_LIMBO)
 		return on_made_up(op, msg, reply);
+	/* By its path a directory may be another one by now: nothing is ever done there. */
+	if (v == FN_PASS && !op->forwarded && is_change(in->opcode))
+		return fn_reply_error(reply, in->unique, -ESTALE);
 	return v;
 }

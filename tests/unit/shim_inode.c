@@ -156,11 +156,11 @@ static void malformed(void)
 			}
 	start(FN_OP_DELETE, S_IFREG);
 	request(FUSE_UNLINK, PARENT, "name", 4, NULL, NULL); /* no NUL */
-	CHECK_INT(ask(), FN_PASS);
+	CHECK_INT(ask(), FN_ANSWER);
 	request(FUSE_UNLINK, PARENT, NULL, 0, "na/me", NULL);
-	CHECK_INT(ask(), FN_PASS);
+	CHECK_INT(ask(), FN_ANSWER);
 	request(FUSE_UNLINK, PARENT, NULL, 0, "", NULL);
-	CHECK_INT(ask(), FN_PASS);
+	CHECK_INT(ask(), FN_ANSWER);
 }
 
 static void extensions_too_long(void)
@@ -194,13 +194,31 @@ static void others(void)
 	CHECK_INT(ask(), FN_PASS);
 	lookup(OTHER, "name");
 	CHECK_INT(ask(), FN_PASS);
-	request(FUSE_UNLINK, PARENT, NULL, 0, "other", NULL);
-	CHECK_INT(ask(), FN_PASS);
-	setattr(NODE, FATTR_MTIME, 0);
-	CHECK_INT(ask(), FN_PASS);
 	start(FN_OP_NONE, 0);
 	lookup(PARENT, "name");
 	CHECK_INT(ask(), FN_PASS);
+}
+
+/* The directory was looked for by its path and is another one: the server must not hear of it. */
+static void elsewhere(void)
+{
+	static const uint32_t opcodes[] = {FUSE_UNLINK,  FUSE_RMDIR,   FUSE_MKNOD, FUSE_MKDIR,
+					   FUSE_SYMLINK, FUSE_RENAME2, FUSE_LINK};
+	static const uint8_t zero[64];
+
+	for (size_t i = 0; i < sizeof(opcodes) / sizeof(opcodes[0]); i++)
+		for (int kind = FN_OP_CREATE; kind <= FN_OP_OPEN; kind++) {
+			start_rename((enum fn_op_kind)kind);
+			request(opcodes[i], OTHER + 1, zero, opcodes[i] == FUSE_RENAME2 ? 16 : 0,
+				"name", "new");
+			CHECK_INT(ask(), FN_ANSWER);
+			CHECK_INT(out()->error, -ESTALE);
+		}
+	start(FN_OP_DELETE, S_IFREG);
+	request(FUSE_UNLINK, PARENT, NULL, 0, "other", NULL);
+	CHECK_INT(ask(), FN_ANSWER);
+	setattr(NODE, FATTR_MTIME, 0);
+	CHECK_INT(ask(), FN_ANSWER);
 }
 
 static const struct unit_test tests[] = {
@@ -215,5 +233,6 @@ static const struct unit_test tests[] = {
 	{"extensions that are too long", extensions_too_long},
 	{"no room to rewrite", small_buffer},
 	{"other requests pass", others},
+	{"nothing is changed elsewhere", elsewhere},
 };
 UNIT_MAIN(tests)
